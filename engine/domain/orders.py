@@ -1,0 +1,148 @@
+"""Orders, their states and their fills. Quantities and prices are Decimal; times are int nanoseconds UTC."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+
+class Side(StrEnum):
+    BUY = "buy"
+    SELL = "sell"
+
+    @property
+    def sign(self) -> int:
+        return 1 if self is Side.BUY else -1
+
+    @property
+    def opposite(self) -> Side:
+        return Side.SELL if self is Side.BUY else Side.BUY
+
+
+class OrderType(StrEnum):
+    MARKET = "market"
+    LIMIT = "limit"
+    STOP = "stop"
+    STOP_LIMIT = "stop_limit"
+    TRAILING_STOP = "trailing_stop"
+
+
+class TimeInForce(StrEnum):
+    DAY = "day"
+    GTC = "gtc"
+    OPG = "opg"
+    CLS = "cls"
+    IOC = "ioc"
+    FOK = "fok"
+
+
+class OrderStatus(StrEnum):
+    """Where an order stands, ours first and then the venue's words.
+
+    INTENT: journalled, not yet sent. SENT: on the wire, no answer yet. UNRESOLVED: the outcome could not be learnt;
+    its exposure stays reserved. BLOCKED: a risk check refused it; it never left the house.
+    """
+
+    INTENT = "intent"
+    BLOCKED = "blocked"
+    SENT = "sent"
+    UNRESOLVED = "unresolved"
+    ACCEPTED = "accepted"
+    PENDING_NEW = "pending_new"
+    NEW = "new"
+    PARTIALLY_FILLED = "partially_filled"
+    FILLED = "filled"
+    DONE_FOR_DAY = "done_for_day"
+    PENDING_CANCEL = "pending_cancel"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+    PENDING_REPLACE = "pending_replace"
+    REPLACED = "replaced"
+    REJECTED = "rejected"
+    SUSPENDED = "suspended"
+    HELD = "held"
+    STOPPED = "stopped"
+    CALCULATED = "calculated"
+
+    @property
+    def is_final(self) -> bool:
+        """No further fill can come of an order in this state."""
+        return self in _FINAL
+
+
+_FINAL = frozenset(
+    {
+        OrderStatus.BLOCKED,
+        OrderStatus.FILLED,
+        OrderStatus.CANCELED,
+        OrderStatus.EXPIRED,
+        OrderStatus.REPLACED,
+        OrderStatus.REJECTED,
+    }
+)
+
+MANUAL_SLEEVE = "manual"
+"""The sleeve that holds what a person trades by hand."""
+
+
+class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody wants done, before any id or check: from the ticket, or from a bot's target."""
+
+    symbol: str
+    side: Side
+    quantity: Decimal
+    type: OrderType = OrderType.MARKET
+    limit_price: Decimal | None = None
+    time_in_force: TimeInForce = TimeInForce.DAY
+    sleeve: str = MANUAL_SLEEVE
+    cause_id: str = ""
+    reduces: bool = False
+    """True when the order can only shrink an existing position (close, flatten)."""
+
+
+class Order(msgspec.Struct, kw_only=True):
+    """An order as the engine knows it. Mutable: one object per order, changed only by the order manager."""
+
+    client_order_id: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    type: OrderType
+    time_in_force: TimeInForce
+    sleeve: str
+    created_at: int
+    status: OrderStatus = OrderStatus.INTENT
+    limit_price: Decimal | None = None
+    venue_order_id: str = ""
+    filled_quantity: Decimal = Decimal(0)
+    average_fill_price: Decimal | None = None
+    updated_at: int = 0
+    message: str = ""
+    cause_id: str = ""
+    foreign: bool = False
+    """True when the order was found at the venue and did not come from this installation."""
+
+    @property
+    def remaining(self) -> Decimal:
+        return self.quantity - self.filled_quantity
+
+    @property
+    def is_open(self) -> bool:
+        return not self.status.is_final
+
+
+class Fill(msgspec.Struct, frozen=True, kw_only=True):
+    """One execution. `execution_id` is the venue's and makes a repeated report harmless."""
+
+    execution_id: str
+    client_order_id: str
+    venue_order_id: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    timestamp: int
+    sleeve: str = MANUAL_SLEEVE
+    fee: Decimal = Decimal(0)

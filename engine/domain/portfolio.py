@@ -1,0 +1,60 @@
+"""What is owned: the venue's account, positions, and the sleeves that split one account between strategies."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+ZERO = Decimal(0)
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """The venue's account, in its currency."""
+
+    account_number: str
+    status: str
+    equity: Decimal
+    last_equity: Decimal
+    """Equity at the previous session's close; the day's P&L is measured from it."""
+    cash: Decimal
+    buying_power: Decimal
+    long_market_value: Decimal = ZERO
+    short_market_value: Decimal = ZERO
+    currency: str = "USD"
+    shorting_enabled: bool = True
+    trading_blocked: bool = False
+
+
+class VenuePosition(msgspec.Struct, frozen=True, kw_only=True):
+    """A position as the venue reports it; quantity is signed, negative for short."""
+
+    symbol: str
+    quantity: Decimal
+    average_entry_price: Decimal
+    market_value: Decimal
+    current_price: Decimal
+    unrealised: Decimal
+
+
+class Position(msgspec.Struct, kw_only=True):
+    """A position by average cost. Quantity is signed; `realised` is after fees."""
+
+    symbol: str
+    sleeve: str
+    quantity: Decimal = ZERO
+    average_price: Decimal = ZERO
+    realised: Decimal = ZERO
+    fees: Decimal = ZERO
+    last_price: Decimal = ZERO
+    opened_at: int = 0
+
+    @property
+    def market_value(self) -> Decimal:
+        return self.quantity * self.last_price
+
+    @property
+    def unrealised(self) -> Decimal:
+        if self.last_price == ZERO:
+            return ZERO
+        return (self.last_price - self.average_price) * self.quantity

@@ -1,0 +1,289 @@
+"""What a front end may look at: rows in tables that keep the last value per key and remember what changed.
+
+The engine writes rows as things happen; a window drains the changes at its own pace, so ten thousand updates between
+two frames cost one repaint. Rows are plain data for display: numbers are float, times int nanoseconds UTC (0 = never).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Generic, TypeVar
+
+import msgspec
+
+from engine.domain.events import Severity, TradingState
+
+
+class QuoteRow(msgspec.Struct, kw_only=True):
+    symbol: str
+    last: float = 0.0
+    bid: float = 0.0
+    ask: float = 0.0
+    bid_size: float = 0.0
+    ask_size: float = 0.0
+    previous_close: float = 0.0
+    """The reference of the day's change; 0 where it is not known."""
+    day_volume: float = 0.0
+    timestamp: int = 0
+    """The venue's time of the last change."""
+    received_at: int = 0
+    """Our time of the last change; the age of the quote is measured from it."""
+
+
+class PositionRow(msgspec.Struct, kw_only=True):
+    key: str
+    """symbol|sleeve"""
+    symbol: str
+    sleeve: str
+    quantity: float
+    average_price: float
+    last_price: float
+    market_value: float
+    unrealised: float
+    realised: float
+    weight: float
+    """Share of equity, signed."""
+
+
+class OrderRow(msgspec.Struct, kw_only=True):
+    client_order_id: str
+    symbol: str
+    side: str
+    type: str
+    quantity: float
+    filled_quantity: float
+    limit_price: float | None
+    time_in_force: str
+    status: str
+    is_open: bool
+    sleeve: str
+    created_at: int
+    updated_at: int
+    average_fill_price: float | None = None
+    venue_order_id: str = ""
+    message: str = ""
+    foreign: bool = False
+
+
+class FillRow(msgspec.Struct, kw_only=True):
+    execution_id: str
+    timestamp: int
+    symbol: str
+    side: str
+    quantity: float
+    price: float
+    sleeve: str
+    client_order_id: str
+
+
+class ProcessRow(msgspec.Struct, kw_only=True):
+    name: str
+    group: str
+    kind: str
+    state: str
+    critical: bool
+    pid: int = 0
+    started_at: float = 0.0
+    """Monotonic seconds of the last start, 0 when it does not run."""
+    cpu_percent: float = 0.0
+    rss_bytes: int = 0
+    threads: int = 0
+    restarts: int = 0
+    progress: int = 0
+    progress_rate: float = 0.0
+    """Units of work (messages, bars, requests) a second."""
+    last_heartbeat: float = 0.0
+    """Monotonic seconds, 0 = never."""
+    last_exit: str = ""
+    """Why it last ended, in words: "killed by SIGKILL", "exit code 64: configuration"."""
+    detail: str = ""
+    """What the child says of itself, such as its address."""
+
+
+class BotRow(msgspec.Struct, kw_only=True):
+    name: str
+    strategy: str
+    symbols: str
+    timeframe: str
+    state: str
+    """The state of its process."""
+    sleeve: str
+    capital: float
+    position_value: float = 0.0
+    realised: float = 0.0
+    unrealised: float = 0.0
+    orders: int = 0
+    fills: int = 0
+    signals: int = 0
+    blocked: int = 0
+    last_signal: str = ""
+    last_signal_at: int = 0
+    confidence: float = 0.0
+    bars_seen: int = 0
+    errors: int = 0
+    paused_reason: str = ""
+
+
+class HealthRow(msgspec.Struct, kw_only=True):
+    part: str
+    state: str
+    """good, warning, bad or unknown"""
+    detail: str
+    updated_at: int
+
+
+class ErrorRow(msgspec.Struct, kw_only=True):
+    """Errors and warnings with the same fingerprint, counted."""
+
+    fingerprint: str
+    severity: Severity
+    category: str
+    component: str
+    message: str
+    remedy: str
+    count: int
+    first_seen: int
+    last_seen: int
+    detail: str = ""
+    """Traceback or log lines of the newest occurrence."""
+    state: str = "open"
+    """open, resolved, muted or regressed"""
+
+
+class ActivityRow(msgspec.Struct, kw_only=True):
+    """One line of the Overview's latest list: an alert, fill, order, signal or incident."""
+
+    key: str
+    timestamp: int
+    kind: str
+    text: str
+    severity: Severity = Severity.INFO
+
+
+class Summary(msgspec.Struct, kw_only=True):
+    """The numbers of the status bar and the Overview's heading."""
+
+    environment: str = "demo"
+    account: str = ""
+    trading_state: TradingState = TradingState.ACTIVE
+    trading_state_reason: str = ""
+    engine_state: str = "CREATED"
+    equity: float = 0.0
+    last_equity: float = 0.0
+    cash: float = 0.0
+    buying_power: float = 0.0
+    day_pnl: float = 0.0
+    gross_exposure: float = 0.0
+    net_exposure: float = 0.0
+    gross_limit_used: float = 0.0
+    """Share of the gross exposure limit in use, 0 to 1."""
+    day_loss_used: float = 0.0
+    order_rate_used: float = 0.0
+    feed_state: str = "unknown"
+    feed_age: float = -1.0
+    """Seconds since the last market data arrived; -1 = never."""
+    feed_name: str = ""
+    broker_state: str = "unknown"
+    broker_latency_ms: float = -1.0
+    hub_state: str = "unknown"
+    hub_name: str = "ZeroMQ"
+    market_open: bool | None = None
+    market_time: int = 0
+    """The venue's own time, which in a replay is not ours."""
+    next_change: int = 0
+    """When the market next opens or closes, by the venue's time."""
+    market_speed: float = 1.0
+
+
+Row = TypeVar("Row")
+
+
+class Table(Generic[Row]):
+    """The last row per key, bounded, with a set of changed keys for each reader.
+
+    When `capacity` is passed the oldest key is dropped and counted in `dropped`. Not thread-safe: the engine and its
+    readers share one event loop.
+    """
+
+    def __init__(self, capacity: int = 10_000) -> None:
+        self.capacity = capacity
+        self.dropped = 0
+        self._rows: dict[str, Row] = {}
+        self._readers: list[TableReader[Row]] = []
+
+    def put(self, key: str, row: Row) -> None:
+        if key not in self._rows and len(self._rows) >= self.capacity:
+            self.remove(next(iter(self._rows)))
+            self.dropped += 1
+        self._rows[key] = row
+        for reader in self._readers:
+            reader.changed[key] = None
+
+    def remove(self, key: str) -> None:
+        if self._rows.pop(key, None) is not None:
+            for reader in self._readers:
+                reader.changed[key] = None
+
+    def get(self, key: str) -> Row | None:
+        return self._rows.get(key)
+
+    def values(self) -> Iterable[Row]:
+        return self._rows.values()
+
+    def keys(self) -> Iterable[str]:
+        return self._rows.keys()
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self._rows.values())
+
+    def reader(self) -> TableReader[Row]:
+        """A new reader, which first sees every row that is there."""
+        reader = TableReader(self)
+        reader.changed.update(dict.fromkeys(self._rows))
+        self._readers.append(reader)
+        return reader
+
+    def detach(self, reader: TableReader[Row]) -> None:
+        self._readers.remove(reader)
+
+
+class TableReader(Generic[Row]):
+    def __init__(self, table: Table[Row]) -> None:
+        self._table = table
+        self.changed: dict[str, None] = {}
+
+    def drain(self) -> tuple[dict[str, Row], list[str]]:
+        """The rows changed or added since the last call, and the keys removed."""
+        if not self.changed:
+            return {}, []
+        changed, self.changed = self.changed, {}
+        rows: dict[str, Row] = {}
+        gone: list[str] = []
+        for key in changed:
+            row = self._table.get(key)
+            if row is None:
+                gone.append(key)
+            else:
+                rows[key] = row
+        return rows, gone
+
+
+class Views:
+    """Every table a front end can show, and the summary. Owned and written by the engine."""
+
+    def __init__(self) -> None:
+        self.summary = Summary()
+        self.quotes: Table[QuoteRow] = Table(2_000)
+        self.positions: Table[PositionRow] = Table(5_000)
+        self.orders: Table[OrderRow] = Table(5_000)
+        self.fills: Table[FillRow] = Table(5_000)
+        self.processes: Table[ProcessRow] = Table(500)
+        self.bots: Table[BotRow] = Table(500)
+        self.health: Table[HealthRow] = Table(200)
+        self.errors: Table[ErrorRow] = Table(1_000)
+        self.activity: Table[ActivityRow] = Table(1_000)
+        self.equity: list[tuple[int, float]] = []
+        """(time, equity), oldest first; thinned by the engine so that it stays below 20,000 points."""
