@@ -1,0 +1,132 @@
+"""What a front end may ask of the engine. The console knows the engine by this protocol and by `engine.views` only."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from decimal import Decimal
+from typing import Protocol
+
+import msgspec
+
+from engine.backtest.result import BacktestResult, BacktestSpec, Progress
+from engine.domain.market import Bar, Timeframe
+from engine.domain.orders import OrderRequest
+from engine.views import Views
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What the risk gate says of an order: the rules that stop it, and the values that were looked at."""
+
+    allowed: bool
+    rule: str = ""
+    message: str = ""
+    remedy: str = ""
+    notional: Decimal = Decimal(0)
+    reference_price: Decimal = Decimal(0)
+    values: dict[str, str] = {}
+
+
+class Placed(msgspec.Struct, frozen=True, kw_only=True):
+    """The outcome of placing an order; `status` is an OrderStatus word."""
+
+    client_order_id: str
+    status: str
+    message: str = ""
+
+
+class EmergencyReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What an emergency stop found when it asked again; `flat` only when the venue confirmed it."""
+
+    flat: bool
+    text: str
+    """FLAT CONFIRMED with the time, or exactly what remains."""
+    steps: list[str]
+    open_orders: list[str]
+    open_positions: list[str]
+    milliseconds: float
+
+
+class LogLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a child's log. `number` counts from 1 for each process, so a reader can ask for what is new."""
+
+    number: int
+    timestamp: int
+    level: str
+    logger: str
+    text: str
+
+
+class BacktestJob(Protocol):
+    """A backtest running in a child process."""
+
+    run_id: str
+
+    def progress(self) -> AsyncIterator[Progress]: ...
+
+    async def result(self) -> BacktestResult:
+        """Waits for the end. Raises PaddockError with the child's own message, asyncio.CancelledError after cancel()."""
+        ...
+
+    def cancel(self) -> None: ...
+
+
+class EngineControl(Protocol):
+    views: Views
+
+    async def place_order(self, request: OrderRequest) -> Placed: ...
+
+    def check_order(self, request: OrderRequest) -> Verdict:
+        """The verdict that `place_order` would meet now, without placing anything."""
+        ...
+
+    async def cancel_order(self, client_order_id: str) -> None: ...
+
+    async def cancel_all_orders(self) -> int: ...
+
+    async def close_position(self, symbol: str) -> None: ...
+
+    async def emergency_stop(self, reason: str, flatten: bool = True) -> EmergencyReport: ...
+
+    async def pause(self, reason: str) -> None:
+        """Trading goes to HALTED; cancels still pass."""
+        ...
+
+    async def resume(self) -> None: ...
+
+    async def start_processes(self, names: Sequence[str]) -> None: ...
+
+    async def stop_processes(self, names: Sequence[str]) -> None: ...
+
+    async def restart_processes(self, names: Sequence[str]) -> None: ...
+
+    def process_log(self, name: str, after: int = 0) -> list[LogLine]: ...
+
+    async def history(self, symbol: str, timeframe: Timeframe, limit: int = 500) -> list[Bar]:
+        """Closed bars, oldest first, then perhaps the growing one. Raises PaddockError when the feed does not answer."""
+        ...
+
+    def live_bars(self, symbol: str, timeframe: Timeframe, after: int) -> list[Bar]:
+        """Bars (closed, and the growing one last) that start at or after `after`, from the engine's own memory."""
+        ...
+
+    async def watch(self, symbol: str) -> None:
+        """Add a symbol to the feed. Raises PaddockError when the venue does not know it."""
+        ...
+
+    async def unwatch(self, symbol: str) -> None: ...
+
+    def resolve_error(self, fingerprint: str) -> None: ...
+
+    def mute_error(self, fingerprint: str) -> None: ...
+
+    def report_error(
+        self, component: str, message: str, *, remedy: str = "", detail: str = "", severity: str = "error"
+    ) -> None:
+        """How the window's own errors reach the error list."""
+        ...
+
+    async def start_backtest(self, spec: BacktestSpec) -> BacktestJob: ...
+
+    def backtest_results(self) -> list[BacktestResult]:
+        """Finished runs in the data folder, newest first, at most 50."""
+        ...

@@ -1,0 +1,1 @@
+"""The hub between processes: what is said (`messages`), how it travels (`base`, `zeromq`)."""

@@ -1,0 +1,133 @@
+"""What processes say to each other over the hub. A message carries a batch; topics are cheap prefixes.
+
+| topic                 | message        | from → to                              |
+|-----------------------|----------------|----------------------------------------|
+| candles.TIMEFRAME     | Candles        | feed → bots, recorder, engine          |
+| quotes                | Quotes         | feed → engine, recorder (conflated)    |
+| feed.status           | FeedStatus     | feed → engine, once a second           |
+| history.request       | HistoryRequest | bot or engine → feed                   |
+| history.reply.NAME    | HistoryReply   | feed → whoever asked, NAME             |
+| watch                 | Watch          | engine → feed                          |
+| signals               | Signals        | bot → engine, recorder                 |
+| bot.status            | BotStatus      | bot → engine, once a second            |
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from engine.domain.market import Bar, Timeframe
+
+CANDLES = "candles."
+QUOTES = "quotes"
+FEED_STATUS = "feed.status"
+HISTORY_REQUEST = "history.request"
+HISTORY_REPLY = "history.reply."
+WATCH = "watch"
+SIGNALS = "signals"
+BOT_STATUS = "bot.status"
+
+
+class Candles(msgspec.Struct, frozen=True, tag="candles"):
+    """Bars of one timeframe. Closed bars always; growing ones (closed=False) at most four times a second a symbol."""
+
+    timeframe: Timeframe
+    bars: list[Bar]
+
+
+class QuoteState(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The last of everything for one symbol: what a watch list shows and what a price collar needs."""
+
+    symbol: str
+    last: float
+    bid: float
+    ask: float
+    bid_size: float
+    ask_size: float
+    previous_close: float
+    day_volume: float
+    timestamp: int
+
+
+class Quotes(msgspec.Struct, frozen=True, tag="quotes"):
+    """Conflated: the last state of each symbol that changed since the message before."""
+
+    quotes: list[QuoteState]
+
+
+class FeedStatus(msgspec.Struct, frozen=True, kw_only=True, tag="feed_status"):
+    """The health of one feed worker. Ages are seconds, -1 = nothing yet."""
+
+    feed: str
+    source: str
+    """Such as "iex", "sip", "crypto us"."""
+    connected: bool
+    age: float
+    messages: int
+    message_rate: float
+    reconnects: int = 0
+    rejected: int = 0
+    """Messages refused by validation."""
+    symbols: list[str] = []
+    unknown_symbols: list[str] = []
+    error: str = ""
+
+
+class HistoryRequest(msgspec.Struct, frozen=True, kw_only=True, tag="history_request"):
+    """Closed bars wanted, newest `limit` of them; the answer goes to history.reply.REQUESTER."""
+
+    requester: str
+    request_id: str
+    symbol: str
+    timeframe: Timeframe
+    limit: int
+
+
+class HistoryReply(msgspec.Struct, frozen=True, kw_only=True, tag="history_reply"):
+    request_id: str
+    symbol: str
+    timeframe: Timeframe
+    bars: list[Bar]
+    error: str = ""
+
+
+class Watch(msgspec.Struct, frozen=True, kw_only=True, tag="watch"):
+    """Symbols to add to, or take out of, the feed's subscription while it runs."""
+
+    add: list[str] = []
+    remove: list[str] = []
+
+
+class Signal(msgspec.Struct, frozen=True, kw_only=True):
+    """A bot's wish. `weight` in [-1, 1] is the share of the capital that the sleeve gives to this symbol."""
+
+    signal_id: str
+    sleeve: str
+    strategy: str
+    symbol: str
+    weight: float
+    confidence: float
+    price: float
+    as_of: int
+    """Venue time of the end of the bar that the signal follows from."""
+    made_at: int
+    """Our wall time; the signal expires 30 s (by default) after it."""
+    reason: str = ""
+
+
+class Signals(msgspec.Struct, frozen=True, tag="signals"):
+    signals: list[Signal]
+
+
+class BotStatus(msgspec.Struct, frozen=True, kw_only=True, tag="bot_status"):
+    name: str
+    bars_seen: int
+    signals: int
+    last_bar_at: int = 0
+    warm: bool = False
+    error: str = ""
+
+
+Message = (
+    Candles | Quotes | FeedStatus | HistoryRequest | HistoryReply | Watch | Signals | BotStatus
+)
