@@ -1,0 +1,177 @@
+"""A margin account: cash, positions by average cost, what open orders hold, and what happened. Decimal only."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from decimal import Decimal
+
+import msgspec
+
+from engine.domain.market import is_crypto
+from engine.domain.orders import Side
+from engine.exchange.orders import ZERO
+
+START_CASH = Decimal(100_000)
+MULTIPLIER = 2
+"""Regulation T: half of a stock position is paid with the account's own money."""
+MAINTENANCE = Decimal("0.25")
+HISTORY_LIMIT = 43_200
+"""Equity samples that are kept: thirty days of minutes."""
+
+# Without dtbp_check and pdt_check, which Alpaca left out on 2026-07-06.
+DEFAULT_CONFIGURATION: dict[str, object] = {
+    "trade_confirm_email": "none",
+    "suspend_trade": False,
+    "no_shorting": False,
+    "fractional_trading": True,
+    "max_margin_multiplier": "2",
+    "max_options_trading_level": None,
+    "ptp_no_exception_entry": False,
+}
+
+PriceOf = Callable[[str], Decimal]
+
+
+class Holding(msgspec.Struct, kw_only=True):
+    """A position; quantity is signed, negative for short."""
+
+    symbol: str
+    quantity: Decimal = ZERO
+    average_price: Decimal = ZERO
+    realised: Decimal = ZERO
+
+    @property
+    def cost(self) -> Decimal:
+        return self.quantity * self.average_price
+
+    def apply(self, signed: Decimal, price: Decimal) -> Decimal:
+        """Add a signed quantity at a price; returns the profit that it realised."""
+        closing = ZERO
+        if self.quantity * signed < 0:
+            closing = min(abs(signed), abs(self.quantity))
+        profit = closing * (price - self.average_price) * (1 if self.quantity > 0 else -1)
+        after = self.quantity + signed
+        if closing == 0:
+            total = abs(self.quantity) * self.average_price + abs(signed) * price
+            self.average_price = total / abs(after)
+        elif after == 0:
+            self.average_price = ZERO
+        elif after * self.quantity < 0:
+            self.average_price = price
+        self.quantity = after
+        self.realised += profit
+        return profit
+
+
+class Execution(msgspec.Struct, frozen=True, kw_only=True):
+    """A fill as the account's history tells it. `activity_id` sorts by time."""
+
+    activity_id: str
+    execution_id: str
+    order_id: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    fee: Decimal
+    cumulative: Decimal
+    leaves: Decimal
+    timestamp: int
+
+
+class Hold(msgspec.Struct, kw_only=True):
+    """What one open order keeps from others: a quantity of a position, or buying power for each unit still to fill."""
+
+    symbol: str
+    side: Side
+    quantity: Decimal
+    unit_value: Decimal
+    """Buying power for each unit; 0 where the order closes a position."""
+
+
+class TradingAccount:
+    """The ledger of one key pair. Fills change it, and nothing else does."""
+
+    def __init__(self, account_id: str, number: str, created_at: int, cash: Decimal = START_CASH) -> None:
+        self.account_id = account_id
+        self.number = number
+        self.created_at = created_at
+        self.start_cash = cash
+        self.cash = cash
+        self.last_equity = cash
+        self.holdings: dict[str, Holding] = {}
+        self.executions: list[Execution] = []
+        self.samples: deque[tuple[int, Decimal]] = deque(maxlen=HISTORY_LIMIT)
+        self.configuration: dict[str, object] = dict(DEFAULT_CONFIGURATION)
+        self._holds: dict[str, Hold] = {}
+
+    def apply(self, execution: Execution) -> Decimal:
+        """Book a fill; returns the signed position after it. The order's hold shrinks with it."""
+        signed = execution.quantity * execution.side.sign
+        holding = self.holdings.get(execution.symbol)
+        if holding is None:
+            holding = self.holdings[execution.symbol] = Holding(symbol=execution.symbol)
+        holding.apply(signed, execution.price)
+        self.cash -= signed * execution.price + execution.fee
+        self.executions.append(execution)
+        if (hold := self._holds.get(execution.order_id)) is not None:
+            hold.quantity -= execution.quantity
+        if holding.quantity == 0:
+            del self.holdings[execution.symbol]
+        return holding.quantity
+
+    def quantity(self, symbol: str) -> Decimal:
+        holding = self.holdings.get(symbol)
+        return ZERO if holding is None else holding.quantity
+
+    def hold(self, order_id: str, hold: Hold) -> None:
+        self._holds[order_id] = hold
+
+    def release(self, order_id: str) -> None:
+        self._holds.pop(order_id, None)
+
+    def held_quantity(self, symbol: str) -> Decimal:
+        """How much of the position in `symbol` open closing orders hold, unsigned."""
+        return sum(
+            (hold.quantity for hold in self._holds.values() if hold.symbol == symbol and hold.unit_value == 0), ZERO
+        )
+
+    def available(self, symbol: str) -> Decimal:
+        """How much of the position in `symbol` a new order may close, unsigned."""
+        return abs(self.quantity(symbol)) - self.held_quantity(symbol)
+
+    @property
+    def held_value(self) -> Decimal:
+        """Buying power that open orders hold."""
+        return sum((hold.quantity * hold.unit_value for hold in self._holds.values()), ZERO)
+
+    def market_values(self, price_of: PriceOf) -> tuple[Decimal, Decimal, Decimal]:
+        """(long stock, long crypto, short) market values; the short one is 0 or negative."""
+        stock = crypto = short = ZERO
+        for holding in self.holdings.values():
+            value = holding.quantity * price_of(holding.symbol)
+            if value < 0:
+                short += value
+            elif is_crypto(holding.symbol):
+                crypto += value
+            else:
+                stock += value
+        return stock, crypto, short
+
+    def equity(self, price_of: PriceOf) -> Decimal:
+        return self.cash + sum(self.market_values(price_of), ZERO)
+
+    def buying_power(self, price_of: PriceOf) -> Decimal:
+        """What new stock positions may cost: twice the equity that no position or order binds."""
+        stock, crypto, short = self.market_values(price_of)
+        equity = self.cash + stock + crypto + short
+        return max(MULTIPLIER * (equity - crypto) - stock + short - self.held_value, ZERO)
+
+    def own_money(self, price_of: PriceOf) -> Decimal:
+        """What crypto may cost, which cannot be bought on margin: cash without the proceeds of short sales."""
+        _, _, short = self.market_values(price_of)
+        return max(self.cash + short - self.held_value, ZERO)
+
+    def sample(self, now: int, price_of: PriceOf) -> None:
+        self.samples.append((now, self.equity(price_of)))

@@ -1,0 +1,71 @@
+"""When a stop goes off, and where a bar fills an order: pure functions of one order and one price or bar."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from engine.domain.market import Bar
+from engine.domain.orders import OrderType, Side
+from engine.exchange.orders import Working
+
+_STEP = Decimal("0.0001")
+
+
+def to_decimal(price: float) -> Decimal:
+    """The shortest decimal that reads back as the same float, so 167.41 is 167.41 and nothing beside it."""
+    return Decimal(repr(price))
+
+
+def follow(working: Working, price: Decimal) -> None:
+    """Move a trailing stop behind `price`; other orders keep their stop."""
+    order = working.order
+    if order.type is not OrderType.TRAILING_STOP:
+        return
+    mark = working.high_water_mark
+    sell = order.side is Side.SELL
+    if mark is not None and (price <= mark if sell else price >= mark):
+        return
+    distance = order.trail_price
+    if distance is None:
+        percent = order.trail_percent or Decimal(0)
+        distance = (price * percent / 100).quantize(_STEP, ROUND_HALF_EVEN)
+    working.high_water_mark = price
+    working.stop = price - distance if sell else price + distance
+
+
+def is_triggered(working: Working, price: Decimal) -> bool:
+    """A buy stop goes off at or above its stop price, a sell stop at or below it."""
+    if working.stop is None:
+        return False
+    return price >= working.stop if working.order.side is Side.BUY else price <= working.stop
+
+
+def bar_trigger_price(working: Working, bar: Bar) -> Decimal | None:
+    """Where within `bar` the stop goes off: at the open when the bar opens beyond it, else at the stop itself."""
+    opening = to_decimal(bar.open)
+    if is_triggered(working, opening):
+        return opening
+    extreme = to_decimal(bar.high if working.order.side is Side.BUY else bar.low)
+    return working.stop if is_triggered(working, extreme) else None
+
+
+def bar_price(working: Working, bar: Bar) -> Decimal | None:
+    """Where `bar` fills an order that stands before it: a market order at the open, a limit order at the better open,
+    or at its limit when the bar trades through it. A bar that only touches the limit does not fill: others were first.
+    """
+    opening = to_decimal(bar.open)
+    limit = working.limit
+    if limit is None:
+        return opening
+    if working.order.side is Side.BUY:
+        if opening <= limit:
+            return opening
+        return limit if to_decimal(bar.low) < limit else None
+    if opening >= limit:
+        return opening
+    return limit if to_decimal(bar.high) > limit else None
+
+
+def within_limit(working: Working, price: Decimal) -> bool:
+    limit = working.limit
+    return limit is None or (limit - price) * working.order.side.sign >= 0
