@@ -1,0 +1,1 @@
+"""The local exchange: matching, accounts, prices and the server that speaks Alpaca's protocols."""

@@ -40,6 +40,8 @@ class Holding(msgspec.Struct, kw_only=True):
     quantity: Decimal = ZERO
     average_price: Decimal = ZERO
     realised: Decimal = ZERO
+    carried: Decimal = ZERO
+    """The part of the quantity that was there at the last close; the day's profit measures it from that price."""
 
     @property
     def cost(self) -> Decimal:
@@ -60,6 +62,7 @@ class Holding(msgspec.Struct, kw_only=True):
         elif after * self.quantity < 0:
             self.average_price = price
         self.quantity = after
+        self.carried = min(max(self.carried, min(after, ZERO)), max(after, ZERO))
         self.realised += profit
         return profit
 
@@ -88,6 +91,7 @@ class Hold(msgspec.Struct, kw_only=True):
     quantity: Decimal
     unit_value: Decimal
     """Buying power for each unit; 0 where the order closes a position."""
+    closes: bool = False
 
 
 class TradingAccount:
@@ -131,11 +135,13 @@ class TradingAccount:
     def release(self, order_id: str) -> None:
         self._holds.pop(order_id, None)
 
+    def take_hold(self, order_id: str) -> Hold | None:
+        """Release what an order holds and return it, so that it can be put back."""
+        return self._holds.pop(order_id, None)
+
     def held_quantity(self, symbol: str) -> Decimal:
         """How much of the position in `symbol` open closing orders hold, unsigned."""
-        return sum(
-            (hold.quantity for hold in self._holds.values() if hold.symbol == symbol and hold.unit_value == 0), ZERO
-        )
+        return sum((hold.quantity for hold in self._holds.values() if hold.symbol == symbol and hold.closes), ZERO)
 
     def available(self, symbol: str) -> Decimal:
         """How much of the position in `symbol` a new order may close, unsigned."""
@@ -172,6 +178,11 @@ class TradingAccount:
         """What crypto may cost, which cannot be bought on margin: cash without the proceeds of short sales."""
         _, _, short = self.market_values(price_of)
         return max(self.cash + short - self.held_value, ZERO)
+
+    def end_day(self, price_of: PriceOf) -> None:
+        self.last_equity = self.equity(price_of)
+        for holding in self.holdings.values():
+            holding.carried = holding.quantity
 
     def sample(self, now: int, price_of: PriceOf) -> None:
         self.samples.append((now, self.equity(price_of)))

@@ -1,0 +1,67 @@
+"""Bars from prints: the minute that grows, and the day that it belongs to."""
+
+from __future__ import annotations
+
+import msgspec
+
+from engine.domain.market import Bar, Timeframe, Trade
+
+NOT_LAST = frozenset({"20", "20000020", "20040200", "20100000", "20100200"})
+"""Sale conditions, as the recordings write them, whose prints count for the volume but set no price."""
+
+
+class Candle(msgspec.Struct, kw_only=True):
+    """One bar while it grows. Without a price-setting print `open` is 0 and the bar is not shown."""
+
+    start: int
+    open: float = 0.0
+    high: float = 0.0
+    low: float = 0.0
+    close: float = 0.0
+    volume: float = 0.0
+    turnover: float = 0.0
+    trade_count: int = 0
+
+    def add(self, trade: Trade, sets_price: bool) -> None:
+        price, size = trade.price, trade.size
+        self.volume += size
+        self.turnover += price * size
+        self.trade_count += 1
+        if not sets_price:
+            return
+        if self.open == 0.0:
+            self.open = self.high = self.low = price
+        elif price > self.high:
+            self.high = price
+        elif price < self.low:
+            self.low = price
+        self.close = price
+
+    def join(self, bar: Bar) -> None:
+        """Add a bar that follows in time."""
+        if self.open == 0.0:
+            self.open, self.high, self.low = bar.open, bar.high, bar.low
+        self.high, self.low, self.close = max(self.high, bar.high), min(self.low, bar.low), bar.close
+        self.volume += bar.volume
+        self.turnover += bar.volume * bar.vwap
+        self.trade_count += bar.trade_count
+
+    def bar(self, symbol: str, timeframe: Timeframe, closed: bool) -> Bar:
+        vwap = round(self.turnover / self.volume, 6) if self.volume else self.close
+        return Bar(
+            symbol,
+            timeframe,
+            self.start,
+            self.open,
+            self.high,
+            self.low,
+            self.close,
+            round(self.volume, 9),
+            self.trade_count,
+            vwap,
+            closed,
+        )
+
+
+def sets_price(trade: Trade) -> bool:
+    return NOT_LAST.isdisjoint(trade.conditions)

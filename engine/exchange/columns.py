@@ -1,0 +1,43 @@
+"""A bounded table in memory: typed columns that grow at the end and lose their oldest rows."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import MutableSequence
+from typing import Any
+
+
+class Columns:
+    """`codes` names the columns' types as the array module does, with O for any object; the first is int64 time.
+
+    At most `limit` rows and a quarter more are kept; `dropped` counts the rest.
+    """
+
+    def __init__(self, codes: str, limit: int) -> None:
+        self.columns: list[MutableSequence[Any]] = [[] if code == "O" else array(code) for code in codes]
+        self._limit = limit
+        self.dropped = 0
+
+    def __len__(self) -> int:
+        return len(self.columns[0])
+
+    def append(self, *row: object) -> None:
+        for column, value in zip(self.columns, row, strict=True):
+            column.append(value)
+        if len(self.columns[0]) > self._limit * 5 // 4:
+            self._trim()
+
+    def row(self, index: int) -> tuple[Any, ...]:
+        return tuple(column[index] for column in self.columns)
+
+    def span(self, start: int, end: int) -> range:
+        """The rows whose time is in [start, end]."""
+        times = self.columns[0]
+        return range(bisect_left(times, start), bisect_right(times, end))
+
+    def _trim(self) -> None:
+        surplus = len(self) - self._limit
+        for column in self.columns:
+            del column[:surplus]
+        self.dropped += surplus

@@ -1,0 +1,1 @@
+"""Where the exchange's market comes from: a seeded simulation, or a recording."""

@@ -1,0 +1,192 @@
+"""A recorded day as a tape: Parquet trades and one-sided quotes, joined over symbols and played in order of time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engine.domain.errors import DataError
+from engine.domain.market import Quote, Trade
+from engine.exchange.prices.base import BarColumns, Floats, Integers, TapeEvent
+from engine.exchange.prices.nbbo import BestQuotes
+from engine.exchange.sessions import at_new_york, midnight
+
+if TYPE_CHECKING:
+    import polars
+
+_TRADE, _QUOTE = 0, 1
+_TICK = 0.01
+_LAYOUT = "A recording has trades/SYMBOL/DAY.parquet, and may have quotes/SYMBOL/DAY.parquet beside it."
+
+
+class Ticks:
+    """The columns of one file, and where the replay has got to in it."""
+
+    def __init__(self, symbol: str, kind: int, frame: polars.DataFrame) -> None:
+        self.symbol = symbol
+        self.kind = kind
+        self.timestamps: Integers = frame["timestamp"].dt.timestamp("ns").to_numpy()
+        names = ("price", "size") if kind == _TRADE else ("bid_price", "bid_size", "ask_price", "ask_size")
+        self.values: list[Floats] = [frame[name].to_numpy().astype(np.float64) for name in names]
+        self.exchanges = frame["exchange"].to_list()
+        self.conditions = frame["condition"].to_list()
+        self.suspicious = frame["suspicious"].to_list()
+        self.position = 0
+
+    def upto(self, until: int) -> slice:
+        """The rows after those taken so far, up to and including `until`; takes them."""
+        start = self.position
+        self.position = max(int(np.searchsorted(self.timestamps, until, side="right")), start)
+        return slice(start, self.position)
+
+
+class ReplayPrices:
+    """`symbols` empty takes all that were recorded, `day` None the first day that has trades for them.
+
+    Symbols without quotes get one of a tick's width around each print. Raises DataError.
+    """
+
+    def __init__(self, folder: Path, symbols: Sequence[str], day: str | None = None, start_at: str = "09:30") -> None:
+        self._folder = folder
+        self.symbols = tuple(symbols) or _recorded(folder)
+        self.day = _choose_day(folder, self.symbols, day)
+        self._ticks = [self._read(symbol, _TRADE, "trades") for symbol in self.symbols]
+        quoted = [s for s in self.symbols if (folder / "quotes" / s / f"{self.day}.parquet").is_file()]
+        self._books = {symbol: BestQuotes(symbol) for symbol in quoted}
+        self._ticks += [self._read(symbol, _QUOTE, "quotes") for symbol in quoted]
+        self._trade_ids = dict.fromkeys(self.symbols, 0)
+        filled = [ticks for ticks in self._ticks if len(ticks.timestamps)]
+        if not filled:
+            raise DataError(f"The recording of {self.day} in {folder} is empty.", "Choose another day or folder.")
+        self.tape_start = min(int(ticks.timestamps[0]) for ticks in filled)
+        self.end: int | None = max(int(ticks.timestamps[-1]) for ticks in filled)
+        self.start = max(at_new_york(date.fromisoformat(self.day), _clock_time(start_at)), self.tape_start)
+        self._bars: dict[tuple[str, str], BarColumns] = {}
+
+    def step(self, until: int) -> list[TapeEvent]:
+        events: list[TapeEvent] = []
+        for ticks in self._ticks:
+            rows = ticks.upto(until)
+            if rows.start < rows.stop:
+                events += self._trades(ticks, rows) if ticks.kind == _TRADE else self._quotes(ticks, rows)
+        # Stable: at one instant prints come before quotes, each in the order of its file.
+        events.sort(key=lambda event: event.timestamp)
+        return events
+
+    def minute_bars(self, symbol: str, start: int, end: int) -> BarColumns:
+        bars = self._history(symbol, "bars_1min", self.tape_start)
+        first, last = np.searchsorted(bars.timestamp, (start, end))
+        return bars[int(first) : int(last)]
+
+    def daily_bars(self, symbol: str) -> BarColumns:
+        return self._history(symbol, "bars_1day", midnight(self.start))
+
+    def _trades(self, ticks: Ticks, rows: slice) -> list[TapeEvent]:
+        events: list[TapeEvent] = []
+        symbol, number = ticks.symbol, self._trade_ids[ticks.symbol]
+        made_up = symbol not in self._books
+        prices, sizes = (column[rows].tolist() for column in ticks.values)
+        words = zip(ticks.exchanges[rows], ticks.conditions[rows], ticks.suspicious[rows], strict=True)
+        for at, price, size, (exchange, condition, suspicious) in zip(
+            ticks.timestamps[rows].tolist(), prices, sizes, words, strict=True
+        ):
+            number += 1
+            conditions = (condition,) if condition else ()
+            if made_up and not suspicious:
+                events.append(Quote(symbol, price, 100.0, round(price + _TICK, 4), 100.0, at))
+            events.append(Trade(symbol, price, size, at, exchange or "", conditions, number))
+        self._trade_ids[symbol] = number
+        return events
+
+    def _quotes(self, ticks: Ticks, rows: slice) -> list[TapeEvent]:
+        book = self._books[ticks.symbol]
+        columns = [column[rows].tolist() for column in ticks.values]
+        found: list[TapeEvent] = []
+        for at, bid, bid_size, ask, ask_size, exchange, suspicious in zip(
+            ticks.timestamps[rows].tolist(), *columns, ticks.exchanges[rows], ticks.suspicious[rows], strict=True
+        ):
+            if suspicious:
+                continue
+            quote = book.update(at, exchange, bid, bid_size, ask, ask_size)
+            if quote is not None:
+                found.append(quote)
+        return found
+
+    def _read(self, symbol: str, kind: int, table: str) -> Ticks:
+        frame = read_parquet(self._folder / table / symbol / f"{self.day}.parquet")
+        try:
+            return Ticks(symbol, kind, frame)
+        except Exception as error:
+            # polars has an exception of its own for each way a column can be wrong
+            raise DataError(f"The {table} of {symbol} on {self.day} cannot be read: {error}.", _LAYOUT) from error
+
+    def _history(self, symbol: str, table: str, before: int) -> BarColumns:
+        key = (table, symbol)
+        if key not in self._bars:
+            self._bars[key] = _read_bars(self._folder / table / f"{symbol}.parquet", before)
+        return self._bars[key]
+
+
+def read_parquet(path: Path) -> polars.DataFrame:
+    # Imported here because a simulated exchange never needs it, and it is slow to import.
+    import polars
+
+    try:
+        return polars.read_parquet(path)
+    except Exception as error:
+        raise DataError(f"{path} cannot be read: {error}.", "Restore the file, or choose another recording.") from error
+
+
+def _read_bars(path: Path, before: int) -> BarColumns:
+    if not path.is_file():
+        return BarColumns.empty()
+    frame = read_parquet(path)
+    try:
+        timestamps: Integers = frame["timestamp"].dt.timestamp("ns").to_numpy()
+        count = int(np.searchsorted(timestamps, before))
+        prices = [frame[name].to_numpy().astype(np.float64) for name in ("open", "high", "low", "close", "volume")]
+    except Exception as error:
+        raise DataError(f"The bars in {path} cannot be read: {error}.", _LAYOUT) from error
+    opening, high, low, close, volume = (column[:count] for column in prices)
+    vwap = np.round((high + low + close) / 3, 4)
+    return BarColumns(timestamps[:count], opening, high, low, close, volume, np.ones(count, np.int64), vwap)
+
+
+def _recorded(folder: Path) -> tuple[str, ...]:
+    if not folder.is_dir():
+        raise DataError(f"There is no recording in {folder}.", f"Give the folder of a recording. {_LAYOUT}")
+    found = sorted(path.name for path in (folder / "trades").glob("*") if any(path.glob("*.parquet")))
+    if not found:
+        raise DataError(f"There is no recording in {folder}.", _LAYOUT)
+    return tuple(found)
+
+
+def _choose_day(folder: Path, symbols: tuple[str, ...], day: str | None) -> str:
+    recorded = _recorded(folder)
+    unknown = [symbol for symbol in symbols if symbol not in recorded]
+    if unknown:
+        raise DataError(f"{', '.join(unknown)} is not in the recording.", f"It has {', '.join(recorded)}.")
+    days = sorted(
+        set.intersection(*({path.stem for path in (folder / "trades" / s).glob("*.parquet")} for s in symbols))
+    )
+    if not days:
+        raise DataError("No day of the recording has trades of all these symbols.", "Choose fewer symbols.")
+    chosen = day or days[0]
+    if chosen not in days:
+        raise DataError(f"{chosen} is not in the recording.", f"It has {', '.join(days)}.")
+    try:
+        date.fromisoformat(chosen)
+    except ValueError as error:
+        raise DataError(f"{chosen}.parquet is not named after a day.", _LAYOUT) from error
+    return chosen
+
+
+def _clock_time(text: str) -> time:
+    try:
+        return time.fromisoformat(text)
+    except ValueError as error:
+        raise DataError(f"{text!r} is not a time of the day.", "Write it as 09:30.") from error

@@ -1,0 +1,36 @@
+"""The day's shape: trading is lively at the open and the close, calmer at noon, thin outside the session."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.domain.market import NANOSECONDS
+from engine.exchange.prices.base import Floats, Integers
+from engine.exchange.sessions import midnight
+
+_OPEN, _CLOSE = 570.0, 960.0
+OUTSIDE = 0.45
+"""Volatility outside the session as a share of the session's own mean."""
+MINUTE = 60 * NANOSECONDS
+
+
+def minute_of_day(timestamps: Integers) -> Floats:
+    """Minutes since midnight in New York. One offset serves an hour, so a change of summer time is honoured."""
+    hours = timestamps // (3600 * NANOSECONDS)
+    unique, inverse = np.unique(hours, return_inverse=True)
+    midnights = np.array([midnight(int(hour) * 3600 * NANOSECONDS) for hour in unique], np.int64)
+    return (timestamps - midnights[inverse]) / MINUTE
+
+
+def activity(minutes: Floats) -> Floats:
+    """U-shaped over the session with mean 1, `OUTSIDE` elsewhere; used for volume, volatility and message rates."""
+    position = (minutes - _OPEN) / (_CLOSE - _OPEN)
+    u_shape = 0.75 + 3.0 * (position - 0.5) ** 2
+    return np.where((position >= 0) & (position < 1), u_shape, OUTSIDE)
+
+
+def in_regular_hours(timestamps: Integers) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    """Whether each time is between 09:30 and 16:00 on a weekday in New York."""
+    minutes = minute_of_day(timestamps)
+    local_days = (timestamps - (minutes * MINUTE).astype(np.int64) + 12 * 3600 * NANOSECONDS) // (86_400 * NANOSECONDS)
+    return (minutes >= _OPEN) & (minutes < _CLOSE) & ((local_days + 3) % 7 < 5)

@@ -1,0 +1,206 @@
+"""The exchange as one object: it opens a port, lets the market run, and serves until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+from collections.abc import Callable
+from types import TracebackType
+
+from aiohttp import web
+
+from engine.clock import Clock, SystemClock
+from engine.domain.errors import UnavailableError
+from engine.domain.market import NANOSECONDS
+from engine.exchange.server.account import AccountRoutes
+from engine.exchange.server.admin import AdminRoutes
+from engine.exchange.server.data_stream import DataStreams
+from engine.exchange.server.fakepaca import fakepaca
+from engine.exchange.server.faults import Faults
+from engine.exchange.server.floor import Counters, Floor
+from engine.exchange.server.http import MAX_BODY, Gate
+from engine.exchange.server.marketdata import MarketDataRoutes
+from engine.exchange.server.options import ExchangeOptions
+from engine.exchange.server.setup import build_market, build_venue
+from engine.exchange.server.trade_stream import TradeStreams
+from engine.exchange.server.trading import TradingRoutes
+from engine.exchange.store import Store
+from engine.exchange.venue import Venue
+from engine.exchange.venue_clock import VenueClock
+
+FLUSH = 0.025
+"""Seconds between two steps of the market, and so between two frames of a stream."""
+STEP = 20 * NANOSECONDS
+"""The most venue time in one step, so that a fast replay leaves room for requests."""
+SAMPLE = 60 * NANOSECONDS
+"""Venue time between two points of the portfolio history."""
+
+_log = logging.getLogger("exchange")
+
+
+class ExchangeServer:
+    """`async with ExchangeServer(options) as server: server.url`. The market runs from the moment it is entered.
+
+    Raises UnavailableError for a port or state folder in use, DataError for a recording that cannot be read.
+    """
+
+    def __init__(self, options: ExchangeOptions | None = None, clock: Clock | None = None) -> None:
+        self.options = options or ExchangeOptions()
+        self._clock = clock or SystemClock()
+        self._runner: web.AppRunner | None = None
+        self._pump_task: asyncio.Task[None] | None = None
+        self._store: Store | None = None
+        self._floor: Floor | None = None
+        self.url = ""
+
+    @property
+    def floor(self) -> Floor:
+        if self._floor is None:
+            raise RuntimeError("the exchange has not been started")
+        return self._floor
+
+    @property
+    def venue(self) -> Venue:
+        return self.floor.venue
+
+    @property
+    def counters(self) -> Counters:
+        return self.floor.counters
+
+    async def __aenter__(self) -> ExchangeServer:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def start(self) -> None:
+        options = self.options
+        try:
+            self._store = Store(options.state) if options.state is not None else None
+            source, sessions = build_market(options, self._clock.now(), self._store)
+            venue = build_venue(options, source, sessions, self._store)
+            clock = VenueClock(self._clock, source.start, options.speed)
+            self._floor = Floor(options, venue, clock, Faults(), self._store)
+            await self._listen()
+        except BaseException:
+            await self.close()
+            raise
+        self._pump_task = asyncio.create_task(self._pump(), name="exchange market")
+
+    async def wait(self) -> None:
+        """Returns only by raising, when the market has stopped for an error."""
+        if self._pump_task is not None:
+            await asyncio.shield(self._pump_task)
+
+    async def close(self) -> None:
+        if self._pump_task is not None:
+            self._pump_task.cancel()
+            await asyncio.gather(self._pump_task, return_exceptions=True)
+            self._pump_task = None
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+        if self._store is not None:
+            if self._floor is not None:
+                await self._floor.commit()
+                await self._store.write_levels(_levels(self._floor.venue))
+            self._store.close()
+            self._store = None
+
+    async def _listen(self) -> None:
+        floor = self.floor
+        self._data = DataStreams(floor)
+        self._trading = TradeStreams(floor)
+        app = web.Application(middlewares=[Gate(floor).handle], client_max_size=MAX_BODY)
+        app.on_shutdown.append(self._drop_all)
+        for part in (TradingRoutes(floor), AccountRoutes(floor), MarketDataRoutes(floor)):
+            app.add_routes(part.routes())
+        app.add_routes(AdminRoutes(floor, self._drop).routes())
+        app.add_routes([*self._data.routes(), *self._trading.routes()])
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+        await self._runner.setup()
+        await self._bind(self._runner)
+
+    async def _bind(self, runner: web.AppRunner) -> None:
+        host, port = self.options.host, self.options.port
+        try:
+            await web.TCPSite(runner, host, port, reuse_address=True).start()
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise UnavailableError(
+                    f"Port {port} on {host} is in use.",
+                    "Stop the program that uses it, choose another with --port, or take a free one with --port 0.",
+                ) from error
+            raise UnavailableError(
+                f"The exchange cannot listen on {host} port {port}: {error.strerror or error}.",
+                "Choose an address of this machine and a port above 1023.",
+            ) from error
+        bound = runner.addresses[0][1]
+        self.url = f"http://{f'[{host}]' if ':' in host else host}:{bound}"
+
+    async def _drop_all(self, app: web.Application) -> None:
+        self._drop("all")
+
+    def _drop(self, stream: str) -> None:
+        if stream in ("data", "all"):
+            self._data.drop()
+        if stream in ("trading", "all"):
+            self._trading.drop()
+
+    async def _pump(self) -> None:
+        try:
+            sampled = saved = self.floor.now()
+            while True:
+                behind = await self._step()
+                now = self.floor.venue.now
+                if now - sampled >= SAMPLE:
+                    sampled = now
+                    self.floor.venue.sample_equity(now)
+                if self._store is not None and now - saved >= SAMPLE * max(self.options.speed, 1):
+                    saved = now
+                    await self._store.write_levels(_levels(self.floor.venue))
+                await asyncio.sleep(0 if behind else FLUSH)
+        except Exception:
+            _log.exception("the market has stopped")
+            raise
+
+    async def _step(self) -> bool:
+        """Advance the market to venue time, publish what it brought; True when there is more to catch up with."""
+        floor = self.floor
+        venue = floor.venue
+        before, target = venue.now, floor.clock.now()
+        until = min(target, before + STEP)
+        if until <= before:
+            return False
+        market = venue.advance(until)
+        await floor.commit()
+        days = [day for bar in market.minutes if (day := venue.tape.symbols[bar.symbol].today(until)) is not None]
+        self._data.publish(market.events, market.minutes, days)
+        self._data.publish_test(*fakepaca(before, until))
+        return until < target
+
+
+async def serve(options: ExchangeOptions, on_ready: Callable[[str], None], stop: asyncio.Event) -> None:
+    """Run an exchange until `stop` is set. `on_ready` is given its URL once it answers. Raises as ExchangeServer does,
+    and whatever stops the market.
+    """
+    async with ExchangeServer(options) as server:
+        on_ready(server.url)
+        stopped = asyncio.create_task(stop.wait())
+        failed = asyncio.create_task(server.wait())
+        try:
+            await asyncio.wait({stopped, failed}, return_when=asyncio.FIRST_COMPLETED)
+            if failed.done():
+                failed.result()
+        finally:
+            stopped.cancel()
+            failed.cancel()
+            await asyncio.gather(stopped, failed, return_exceptions=True)
+
+
+def _levels(venue: Venue) -> dict[str, float]:
+    return {symbol: tape.last_price for symbol, tape in venue.tape.symbols.items() if tape.last_price > 0}

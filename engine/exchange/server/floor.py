@@ -1,0 +1,85 @@
+"""What the routes and streams share: the venue, its time, who may enter, and the order commit first, publish then."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import uuid
+from collections.abc import Callable
+
+import msgspec
+
+from engine.exchange.desk import Desk
+from engine.exchange.refusals import unauthorized
+from engine.exchange.server.faults import Faults
+from engine.exchange.server.options import ExchangeOptions
+from engine.exchange.store import Store
+from engine.exchange.venue import Notice, Venue
+from engine.exchange.venue_clock import VenueClock
+
+MAX_KEY = 128
+_NAMESPACE = uuid.UUID("6f0b8d5e-55b5-4f1c-9d3a-0f6f2f3f7a11")
+
+
+class Counters(msgspec.Struct):
+    """For heartbeats; counted since the start."""
+
+    requests: int = 0
+    refused: int = 0
+    messages: int = 0
+    frames: int = 0
+    slow_clients: int = 0
+    failures: int = 0
+
+
+class Floor:
+    def __init__(
+        self, options: ExchangeOptions, venue: Venue, clock: VenueClock, faults: Faults, store: Store | None
+    ) -> None:
+        self.options = options
+        self.venue = venue
+        self.clock = clock
+        self.faults = faults
+        self.counters = Counters()
+        self._store = store
+        self._commit_lock = asyncio.Lock()
+        self._listeners: list[Callable[[list[Notice]], None]] = []
+
+    def on_notices(self, listener: Callable[[list[Notice]], None]) -> None:
+        """`listener` is given every order update once it is durable."""
+        self._listeners.append(listener)
+
+    def now(self) -> int:
+        """Venue time. It never runs ahead of the tape's end, and never behind what has been matched."""
+        return max(self.clock.now(), self.venue.now)
+
+    def account_id(self, key: str, secret: str) -> str:
+        """The account of a key pair. Raises Refusal for keys that are missing, too long or not the configured ones."""
+        if not key or not secret or len(key) > MAX_KEY or len(secret) > MAX_KEY:
+            raise unauthorized()
+        keys = self.options.keys
+        if keys is not None and not hmac.compare_digest(_bytes(keys.get(key, "")), _bytes(secret)):
+            raise unauthorized()
+        digest = hashlib.sha256(_bytes(f"{key}\0{secret}")).hexdigest()
+        return str(uuid.uuid5(_NAMESPACE, digest))
+
+    def enter(self, key: str, secret: str) -> Desk:
+        return self.venue.desk(self.account_id(key, secret), self.now())
+
+    async def commit(self) -> None:
+        """Make everything that changed durable, then publish it. Publication keeps the order of events."""
+        async with self._commit_lock:
+            changes = self.venue.take_changes()
+            if not changes:
+                return
+            if self._store is not None:
+                await self._store.write(changes)
+            if changes.notices:
+                for listener in self._listeners:
+                    listener(changes.notices)
+
+
+def _bytes(text: str) -> bytes:
+    """Headers may carry bytes that are not UTF-8; they are no key, and no reason to fail either."""
+    return text.encode("utf-8", "surrogateescape")

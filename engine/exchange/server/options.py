@@ -1,0 +1,40 @@
+"""How an exchange is set up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from engine.exchange.assets import DEFAULT_SYMBOLS
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExchangeOptions:
+    """`port` 0 takes a free one. Limits of 0 are off."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    seed: int = 1
+    symbols: tuple[str, ...] = DEFAULT_SYMBOLS
+    """For a replay: those to take from the recording; the default takes every one it has."""
+    replay: Path | None = None
+    day: str | None = None
+    """ISO date of the recording; None for its first one."""
+    start_at: str = "09:30"
+    """New York time at which a replay opens its doors; what was before is history."""
+    speed: float = 1.0
+    state: Path | None = None
+    """Folder that keeps accounts and orders from one run to the next; None keeps them in memory."""
+    keys: Mapping[str, str] | None = None
+    """Key id to secret; None takes any pair and gives each an account of its own."""
+    calendar: Literal["24h", "real"] = "24h"
+    partial_fills: float = 0.1
+    """Share of the fills that are partial, as on Alpaca's paper venue."""
+    rate_limit: int = 0
+    """REST requests a minute and key."""
+    symbol_limit: int = 0
+    """Symbols in one data connection, code 405."""
+    connection_limit: int = 0
+    """Data connections to one end point and key, code 406."""

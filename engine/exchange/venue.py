@@ -1,0 +1,401 @@
+"""The exchange without its sockets: the market advances, orders are taken, fills are booked. No I/O.
+
+Everything that changed is collected as `Changes` for the server to make durable and then to publish, in that order.
+"""
+
+from __future__ import annotations
+
+import uuid
+from decimal import Decimal
+from random import Random
+
+import msgspec
+
+from engine.domain.errors import OrderError
+from engine.domain.market import NANOSECONDS, Bar, Quote
+from engine.domain.orders import OrderStatus, OrderType, Side, TimeInForce
+from engine.exchange import rules
+from engine.exchange.accounts import Execution, Hold, TradingAccount
+from engine.exchange.assets import Catalogue
+from engine.exchange.desk import Desk, open_desk
+from engine.exchange.fills import AlpacaFill, FillModel
+from engine.exchange.matching import MatchingEngine
+from engine.exchange.orders import ZERO, Update, UpdateKind
+from engine.exchange.prices.base import PriceSource, TapeEvent
+from engine.exchange.records import CANNOT_REPLACE, OrderRecord
+from engine.exchange.refusals import Refusal, forbidden, invalid, not_found, unprocessable
+from engine.exchange.sessions import Sessions
+from engine.exchange.tape import TICK_LIMIT, Tape
+from engine.exchange.ticket import Ticket, check_prices
+from engine.exchange.triggers import to_decimal
+
+ACCOUNT_LIMIT = 10_000
+
+_STATUS = {
+    UpdateKind.ACCEPTED: OrderStatus.ACCEPTED,
+    UpdateKind.NEW: OrderStatus.NEW,
+    UpdateKind.PARTIAL_FILL: OrderStatus.PARTIALLY_FILLED,
+    UpdateKind.FILL: OrderStatus.FILLED,
+    UpdateKind.CANCELED: OrderStatus.CANCELED,
+    UpdateKind.EXPIRED: OrderStatus.EXPIRED,
+    UpdateKind.REJECTED: OrderStatus.REJECTED,
+    UpdateKind.REPLACED: OrderStatus.REPLACED,
+}
+_TIME_FIELD = {
+    UpdateKind.FILL: "filled_at",
+    UpdateKind.CANCELED: "canceled_at",
+    UpdateKind.EXPIRED: "expired_at",
+    UpdateKind.REJECTED: "failed_at",
+    UpdateKind.REPLACED: "replaced_at",
+}
+
+
+class Notice(msgspec.Struct, frozen=True):
+    """An update with the order as it stood right after it, ready to be published to its account."""
+
+    account_id: str
+    update: Update
+    record: OrderRecord
+    position: Decimal
+
+
+class Changes(msgspec.Struct):
+    """What happened since the last time somebody asked."""
+
+    notices: list[Notice] = []
+    accounts: dict[str, TradingAccount] = {}
+    executions: list[tuple[str, Execution]] = []
+
+    def __bool__(self) -> bool:
+        return bool(self.notices or self.accounts or self.executions)
+
+
+class Market(msgspec.Struct):
+    """What one step of the market brought, for the data streams."""
+
+    events: list[TapeEvent] = []
+    minutes: list[Bar] = []
+
+
+class Venue:
+    """`seed` must differ from one run on the same state to the next, or ids would repeat."""
+
+    def __init__(
+        self,
+        source: PriceSource,
+        sessions: Sessions,
+        *,
+        seed: int | str = 0,
+        model: FillModel | None = None,
+        tick_limit: int = TICK_LIMIT,
+    ) -> None:
+        self.catalogue = Catalogue(source.symbols)
+        self.sessions = sessions
+        self.source = source
+        self.tape = Tape(source, tick_limit)
+        self.desks: dict[str, Desk] = {}
+        self.orders_taken = 0
+        self.fills = 0
+        self._random = Random(f"{seed}/ids")
+        self._changes = Changes()
+        self._now = source.tape_start
+        self._engine = MatchingEngine(
+            AlpacaFill() if model is None else model, seed=f"{seed}/fills", is_open=sessions.is_open(source.tape_start)
+        )
+        self._boundary = self._next_boundary()
+        self._catch_up(source.start)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether stocks trade."""
+        return self._engine.is_open
+
+    @property
+    def now(self) -> int:
+        """How far the market has run."""
+        return self._now
+
+    def take_changes(self) -> Changes:
+        changes, self._changes = self._changes, Changes()
+        return changes
+
+    def desk(self, account_id: str, now: int) -> Desk:
+        """The desk of an account, opened with its starting cash the first time."""
+        desk = self.desks.get(account_id)
+        if desk is None:
+            if len(self.desks) >= ACCOUNT_LIMIT:
+                raise forbidden(f"this exchange keeps {ACCOUNT_LIMIT} accounts; restart it without its state")
+            desk = self.desks[account_id] = open_desk(account_id, now)
+            self.touch(desk.account)
+        return desk
+
+    def touch(self, account: TradingAccount) -> None:
+        self._changes.accounts[account.account_id] = account
+
+    def price_of(self, symbol: str) -> Decimal:
+        """The price positions are valued at; 0 when none is known."""
+        return to_decimal(self.tape.symbols[symbol].last_price)
+
+    def ask_of(self, symbol: str) -> Decimal:
+        quote = self.tape.symbols[symbol].quote
+        if quote is not None and quote.ask_price > 0:
+            return to_decimal(quote.ask_price)
+        return self.price_of(symbol)
+
+    def advance(self, now: int) -> Market:
+        """Let the market run to venue time `now`, through every opening and close on the way."""
+        market = Market()
+        while self._boundary <= now:
+            boundary = self._boundary
+            self._run(boundary, market)
+            self._turn(boundary)
+            self._boundary = self._next_boundary()
+        self._run(now, market)
+        return market
+
+    def _catch_up(self, until: int) -> None:
+        """Run to the start, a minute at a time so that the whole past is never in memory at once."""
+        while self._now < until:
+            self.advance(min(self._now + 60 * NANOSECONDS, until))
+
+    def submit(self, desk: Desk, ticket: Ticket, now: int, replaces: OrderRecord | None = None) -> OrderRecord:
+        """Take an order. Raises Refusal; then nothing has changed. Returns the order as it was accepted, before it
+        met the market: what follows is published as updates.
+        """
+        record, hold = self._prepare(desk, ticket, now, replaces)
+        accepted = self._accept(desk, record, hold)
+        self._book(self._engine.submit(record.to_book(), now))
+        return accepted
+
+    def cancel(self, desk: Desk, order_id: str, now: int) -> None:
+        record = self.order(desk, order_id)
+        if record.status is OrderStatus.CANCELED:
+            return
+        if not record.is_open:
+            raise unprocessable(f'order is already in "{record.status.value}" state')
+        self._book(self._engine.cancel(order_id, now))
+
+    def cancel_all(self, desk: Desk, now: int) -> list[str]:
+        ids = list(desk.open)
+        for order_id in ids:
+            self._book(self._engine.cancel(order_id, now))
+        return ids
+
+    def replace(self, desk: Desk, order_id: str, changed: dict[str, object], now: int) -> OrderRecord:
+        """Put a changed order in the place of a working one. `changed` holds Ticket fields; `quantity` is the total,
+        what has been filled included. Raises Refusal, and then the old order stands as before.
+        """
+        old = self.order(desk, order_id)
+        self._check_replaceable(old, changed)
+        ticket = self._replacement(old, changed)
+        held = desk.account.take_hold(old.order_id)
+        try:
+            record, hold = self._prepare(desk, ticket, now, old)
+        except Refusal:
+            if held is not None:
+                desk.account.hold(old.order_id, held)
+            raise
+        accepted = self._accept(desk, record, hold)
+        self._book(self._engine.replace(old.order_id, record.to_book(), now))
+        return accepted
+
+    def close_position(self, desk: Desk, symbol: str, quantity: Decimal | None, now: int) -> OrderRecord:
+        """A market order against the position; all of it where `quantity` is None."""
+        position = desk.account.quantity(symbol)
+        asset = self.catalogue.find(symbol)
+        if asset is None or position == 0:
+            raise not_found(f"position does not exist: {symbol}")
+        amount = abs(position) if quantity is None else quantity
+        ticket = Ticket(
+            asset=asset,
+            side=Side.SELL if position > 0 else Side.BUY,
+            type=OrderType.MARKET,
+            time_in_force=TimeInForce.GTC if asset.is_crypto else TimeInForce.DAY,
+            quantity=amount,
+        )
+        if amount > abs(position):
+            raise forbidden(
+                f"insufficient qty available for order (requested: {amount:f}, available: {abs(position):f})"
+            )
+        return self.submit(desk, ticket, now)
+
+    def order(self, desk: Desk, order_id: str) -> OrderRecord:
+        record = desk.find(order_id)
+        if record is None:
+            raise not_found(f"order not found for {order_id}")
+        return record
+
+    def restore(self, desk: Desk, records: list[OrderRecord]) -> None:
+        """Give a desk its orders of an earlier run; the open ones go back into the book with what they hold."""
+        self.desks[desk.account_id] = desk
+        for record in records:
+            desk.add(record)
+            if not record.is_open:
+                continue
+            self._engine.restore(record.to_book(), record.filled_quantity, record.high_water_mark)
+            closing = desk.account.quantity(record.symbol) * record.side.sign < 0
+            unit = ZERO if closing else record.limit_price or self.ask_of(record.symbol)
+            hold = Hold(
+                symbol=record.symbol, side=record.side, quantity=record.remaining, unit_value=unit, closes=closing
+            )
+            desk.account.hold(record.order_id, hold)
+
+    def sample_equity(self, now: int) -> None:
+        for desk in self.desks.values():
+            desk.account.sample(now, self.price_of)
+
+    def new_id(self) -> str:
+        return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
+
+    def _next_boundary(self) -> int:
+        """When the session opens or closes next."""
+        sessions = self.sessions
+        return sessions.next_close(self._now) if self._engine.is_open else sessions.next_open(self._now)
+
+    def _run(self, until: int, market: Market) -> None:
+        if until < self._now:
+            return
+        for event in self.source.step(until):
+            bar = self.tape.on_event(event, self._engine.is_open)
+            if bar is not None:
+                market.minutes.append(bar)
+            self._match(event)
+            market.events.append(event)
+        self._now = until
+        market.minutes += self.tape.close_minutes(until)
+
+    def _match(self, event: TapeEvent) -> None:
+        updates = self._engine.on_quote(event) if isinstance(event, Quote) else self._engine.on_trade(event)
+        if updates:
+            self._book(updates)
+
+    def _turn(self, now: int) -> None:
+        """Open or close the session. Where the day ends without a pause, it does both."""
+        if not self._engine.is_open:
+            if self.sessions.is_open(now):
+                self._book(self._engine.open_session(now))
+            return
+        self._book(self._engine.close_session(now))
+        for desk in self.desks.values():
+            desk.account.end_day(self.price_of)
+            self.touch(desk.account)
+        if self.sessions.is_open(now):
+            self._book(self._engine.open_session(now))
+
+    def _prepare(self, desk: Desk, ticket: Ticket, now: int, replaces: OrderRecord | None) -> tuple[OrderRecord, Hold]:
+        account, symbol = desk.account, ticket.symbol
+        if account.configuration.get("suspend_trade"):
+            raise forbidden("new orders are rejected by user request")
+        if ticket.client_order_id and desk.knows_client_id(ticket.client_order_id):
+            raise invalid("client_order_id must be unique")
+        ask = self.ask_of(symbol)
+        quantity = rules.order_quantity(ticket, ask)
+        rules.check_cost(ticket, quantity, ask)
+        rules.check_wash_trade(ticket, (r for r in desk.open.values() if r is not replaces))
+        hold = rules.reserve(ticket, quantity, account, self.price_of, ask)
+        return self._record(desk, ticket, quantity, now, replaces), hold
+
+    def _record(
+        self, desk: Desk, ticket: Ticket, quantity: Decimal, now: int, replaces: OrderRecord | None
+    ) -> OrderRecord:
+        return OrderRecord(
+            order_id=self.new_id(),
+            account_id=desk.account_id,
+            client_order_id=ticket.client_order_id or self.new_id(),
+            asset_id=ticket.asset.asset_id,
+            symbol=ticket.symbol,
+            side=ticket.side,
+            type=ticket.type,
+            time_in_force=ticket.time_in_force,
+            quantity=quantity,
+            notional=ticket.notional,
+            limit_price=ticket.limit_price,
+            stop_price=ticket.stop_price,
+            trail_price=ticket.trail_price,
+            trail_percent=ticket.trail_percent,
+            extended_hours=ticket.extended_hours,
+            created_at=now,
+            updated_at=now,
+            replaces=None if replaces is None else replaces.order_id,
+        )
+
+    def _accept(self, desk: Desk, record: OrderRecord, hold: Hold) -> OrderRecord:
+        desk.add(record)
+        desk.account.hold(record.order_id, hold)
+        self.orders_taken += 1
+        return msgspec.structs.replace(record)
+
+    def _check_replaceable(self, old: OrderRecord, changed: dict[str, object]) -> None:
+        if not old.is_open or old.status in CANNOT_REPLACE:
+            raise unprocessable(f"cannot replace order in {old.status.value} status")
+        if old.notional is not None and "quantity" in changed:
+            raise unprocessable("notional orders cannot be replaced by quantity")
+        if not changed:
+            raise invalid("at least one of qty, time_in_force, limit_price, stop_price, trail is required")
+
+    def _replacement(self, old: OrderRecord, changed: dict[str, object]) -> Ticket:
+        asset = self.catalogue.find(old.symbol)
+        if asset is None:
+            raise not_found(f"asset not found for {old.symbol}")
+        fields: dict[str, object] = {
+            name: getattr(old, name)
+            for name in ("time_in_force", "limit_price", "stop_price", "trail_price", "trail_percent")
+        }
+        total = changed.get("quantity", old.quantity)
+        fields |= changed
+        fields["quantity"] = Decimal(str(total)) - old.filled_quantity
+        if Decimal(str(total)) <= old.filled_quantity:
+            raise unprocessable("qty must be greater than the filled quantity")
+        ticket = msgspec.convert(
+            {"asset": asset, "side": old.side, "type": old.type, "extended_hours": old.extended_hours, **fields},
+            Ticket,
+        )
+        check_prices(ticket)
+        return ticket
+
+    def _book(self, updates: list[Update]) -> None:
+        for update in updates:
+            desk = self.desks[update.order.owner]
+            record = desk.find(update.order.order_id)
+            if record is None:
+                raise OrderError(f"Order {update.order.order_id} is not on its desk.", "This is a defect: report it.")
+            position = self._apply(desk, record, update)
+            self._changes.notices.append(Notice(desk.account_id, update, msgspec.structs.replace(record), position))
+
+    def _apply(self, desk: Desk, record: OrderRecord, update: Update) -> Decimal:
+        record.status = _STATUS[update.kind]
+        record.updated_at = update.timestamp
+        if field := _TIME_FIELD.get(update.kind):
+            setattr(record, field, update.timestamp)
+        if update.replaced_by:
+            record.replaced_by = update.replaced_by
+        if (working := self._engine.get(record.order_id)) is not None:
+            record.high_water_mark = working.high_water_mark
+            if record.type is OrderType.TRAILING_STOP:
+                record.stop_price = working.stop
+        if update.kind.is_fill:
+            self._fill(desk, record, update)
+        if not record.is_open:
+            desk.ended(record)
+        return desk.account.quantity(record.symbol)
+
+    def _fill(self, desk: Desk, record: OrderRecord, update: Update) -> None:
+        record.filled_quantity = update.filled_quantity
+        record.filled_value += update.quantity * update.price
+        execution = Execution(
+            activity_id=f"{update.timestamp // 1_000_000}::{update.execution_id}",
+            execution_id=update.execution_id,
+            order_id=record.order_id,
+            symbol=record.symbol,
+            side=record.side,
+            quantity=update.quantity,
+            price=update.price,
+            fee=update.fee,
+            cumulative=update.filled_quantity,
+            leaves=record.remaining,
+            timestamp=update.timestamp,
+        )
+        desk.account.apply(execution)
+        self.fills += 1
+        self._changes.executions.append((desk.account_id, execution))
+        self.touch(desk.account)
