@@ -1,0 +1,158 @@
+"""The Broker protocol: what the engine asks of a venue, and the few ways in which a venue can answer.
+
+The order manager decides what an answer means for the journal; a broker only tells answers apart. Above all it never
+sends an order twice by itself: `submit` makes one attempt and says what is known of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Protocol
+
+import msgspec
+
+from engine.domain.errors import OrderError
+from engine.domain.orders import Order, OrderStatus, OrderType, Side, TimeInForce
+from engine.domain.portfolio import Account, VenuePosition
+
+
+class OrderRefusedError(OrderError):
+    """The venue said no, for certain. `code` is the venue's own number, 0 where it gave none."""
+
+    def __init__(self, message: str, remedy: str = "", code: int = 0) -> None:
+        super().__init__(message, remedy)
+        self.code = code
+
+
+class DuplicateOrderError(OrderRefusedError):
+    """The venue already holds an order with this client_order_id: an earlier attempt had landed."""
+
+
+class NotSentError(OrderError):
+    """The request never left this machine or was refused unprocessed; trying again with the same id is harmless.
+
+    `retry_after` is in seconds; 0 where nobody said.
+    """
+
+    def __init__(self, message: str, remedy: str = "", retry_after: float = 0.0) -> None:
+        super().__init__(message, remedy)
+        self.retry_after = retry_after
+
+
+class OutcomeUnknownError(OrderError):
+    """The request may or may not have been acted on: time-out, reset, 5xx, unreadable answer."""
+
+
+class VenueOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """An order as the venue reports it. Quantities are in shares or coins; times int nanoseconds UTC, 0 = none."""
+
+    client_order_id: str
+    venue_order_id: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    type: OrderType
+    time_in_force: TimeInForce
+    status: OrderStatus
+    filled_quantity: Decimal = Decimal(0)
+    average_fill_price: Decimal | None = None
+    limit_price: Decimal | None = None
+    created_at: int = 0
+    updated_at: int = 0
+    replaced_by: str = ""
+    """Venue id of the successor, when status is REPLACED."""
+    reject_reason: str = ""
+
+
+class VenueFill(msgspec.Struct, frozen=True, kw_only=True):
+    """One execution as the venue reports it, by stream or by account activities."""
+
+    execution_id: str
+    venue_order_id: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    timestamp: int
+
+
+class TradeUpdate(msgspec.Struct, frozen=True, kw_only=True):
+    """One message of the trade-updates stream. `event` is the venue's word, such as new, fill, canceled."""
+
+    event: str
+    order: VenueOrder
+    timestamp: int
+    fill: VenueFill | None = None
+
+
+class MarketClock(msgspec.Struct, frozen=True, kw_only=True):
+    """The venue's session. Times int nanoseconds UTC by the venue's clock; `speed` is above 1 only in a replay."""
+
+    timestamp: int
+    is_open: bool
+    next_open: int
+    next_close: int
+    speed: float = 1.0
+
+
+class Asset(msgspec.Struct, frozen=True, kw_only=True):
+    """What the venue says may be done with a symbol."""
+
+    symbol: str
+    name: str
+    asset_class: str
+    """us_equity or crypto"""
+    tradable: bool
+    fractionable: bool
+    shortable: bool
+    min_order_size: Decimal | None = None
+    min_trade_increment: Decimal | None = None
+    price_increment: Decimal | None = None
+
+
+class Broker(Protocol):
+    """Reads raise UnavailableError when the venue cannot be reached, CredentialsError when it refuses the keys."""
+
+    async def warm_up(self) -> None:
+        """Load what is heavy, so that the first order does not wait for it."""
+        ...
+
+    async def submit(self, order: Order) -> VenueOrder:
+        """One attempt. Raises OrderRefusedError, DuplicateOrderError, NotSentError, OutcomeUnknownError, CredentialsError."""
+        ...
+
+    async def cancel(self, venue_order_id: str) -> None:
+        """Ask for the cancel; the stream or a read tells the end. An order that is already final is no error."""
+        ...
+
+    async def cancel_all(self) -> int:
+        """Ask to cancel every open order of the account; how many there were."""
+        ...
+
+    async def order_by_client_id(self, client_order_id: str) -> VenueOrder | None: ...
+
+    async def order_by_id(self, venue_order_id: str) -> VenueOrder | None: ...
+
+    async def open_orders(self) -> Sequence[VenueOrder]: ...
+
+    async def closed_orders(self, after: int) -> Sequence[VenueOrder]:
+        """Orders no longer open that were created after `after` (int nanoseconds UTC)."""
+        ...
+
+    async def fills(self, after: int) -> Sequence[VenueFill]: ...
+
+    async def account(self) -> Account: ...
+
+    async def positions(self) -> Sequence[VenuePosition]: ...
+
+    async def clock(self) -> MarketClock: ...
+
+    async def asset(self, symbol: str) -> Asset | None: ...
+
+    @property
+    def latency_ms(self) -> float:
+        """Of the last answered request; -1 before the first."""
+        ...
+
+    async def close(self) -> None: ...
