@@ -1,0 +1,1 @@
+"""What the engine knows of its own condition: log files, grouped errors."""

@@ -1,0 +1,182 @@
+"""The tree of settings with its defaults: what every part of the product can be told.
+
+Each field's description is what `paddock config show` prints beside it. Units are in the name or the description.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from engine.domain.market import Timeframe
+
+SYMBOL = r"^[A-Z][A-Z0-9.]{0,9}(/[A-Z]{3,5})?$"
+BOT_NAME = r"^[a-z][a-z0-9-]{0,15}$"
+
+Symbol = Annotated[str, Field(pattern=SYMBOL)]
+
+
+class Environment(StrEnum):
+    """Where orders go: the built-in exchange, Alpaca's paper account, or real money."""
+
+    DEMO = "demo"
+    PAPER = "paper"
+    LIVE = "live"
+
+
+def _unique(names: list[str]) -> list[str]:
+    return list(dict.fromkeys(names))
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class KeyPair(Section):
+    key: str = Field("", description="API key id, from the Alpaca dashboard")
+    secret: SecretStr = Field(SecretStr(""), description="API secret key; better in the environment than in a file")
+
+
+class AlpacaSection(Section):
+    paper: KeyPair = Field(KeyPair(), description="keys of the paper account")
+    live: KeyPair = Field(KeyPair(), description="keys of the live account")
+    feed: Literal["iex", "sip"] = Field("iex", description="stock data: iex is free, sip needs a subscription")
+
+
+class ExchangeSection(Section):
+    """The built-in exchange, used in the demo."""
+
+    port: int = Field(0, ge=0, le=65535, description="0 takes a free port")
+    seed: int = Field(1, ge=0, description="the same seed gives the same prices")
+    speed: float = Field(1.0, gt=0, le=1000, description="how much faster than real time a replay runs")
+    replay: Path | None = Field(None, description="folder with recorded Parquet data; empty for synthetic prices")
+    day: str | None = Field(None, pattern=r"^\d{4}-\d{2}-\d{2}$", description="day of the recording, YYYY-MM-DD")
+
+
+class BotSection(Section):
+    name: str = Field(pattern=BOT_NAME, description="also the name of its process and of its sleeve")
+    strategy: str = Field(description="such as sma-cross or rsi-reversion")
+    symbols: Annotated[list[Symbol], AfterValidator(_unique)] = Field(min_length=1, max_length=200)
+    timeframe: Timeframe | None = Field(None, description="length of its bars; empty for 1s, or 1m in a fast replay")
+    capital: Decimal = Field(Decimal(10_000), gt=0, description="dollars that its targets are shares of")
+    parameters: dict[str, float | int | bool | str] = Field(default_factory=dict)
+    allow_short: bool = False
+    enabled: bool = True
+
+
+class RiskSection(Section):
+    """Hard limits on every order; design: shared/design/orders.md. Shares are of equity, 0 to 1."""
+
+    max_order_quantity: Decimal = Field(Decimal(500), gt=0, description="shares or coins in one order")
+    max_order_notional: Decimal = Field(Decimal(10_000), gt=0, description="dollars in one order")
+    max_order_share: float = Field(0.05, gt=0, le=1, description="share of equity in one order")
+    price_collar: float = Field(0.03, gt=0, le=1, description="distance of a price from a fresh quote")
+    max_quote_age_s: float = Field(5.0, gt=0, description="an older quote blocks an order")
+    duplicate_window_s: float = Field(10.0, ge=0, description="the same order again within it is blocked")
+    repeated_fills: int = Field(5, ge=1, description="fills in one direction that pause a strategy")
+    repeated_window_s: float = Field(60.0, gt=0)
+    orders_per_second: int = Field(2, ge=1)
+    orders_per_minute: int = Field(60, ge=1)
+    orders_per_day: int = Field(500, ge=1)
+    orders_per_day_and_sleeve: int = Field(100, ge=1)
+    max_open_orders: int = Field(50, ge=1)
+    max_open_orders_per_symbol: int = Field(10, ge=1)
+    max_position_share: float = Field(
+        0.10, gt=0, le=10, description="of equity, in one symbol, pending orders included"
+    )
+    max_gross_exposure: float = Field(1.0, gt=0, le=10, description="of equity, pending orders included")
+    daily_loss_reducing: float = Field(0.03, gt=0, le=1)
+    daily_loss_halted: float = Field(0.05, gt=0, le=1)
+    max_drawdown: float = Field(0.10, gt=0, le=1)
+    signal_life_s: float = Field(30.0, gt=0)
+
+
+class ConsoleSection(Section):
+    theme: Literal["dark", "light"] | None = Field(None, description="empty keeps the window's last choice")
+    refresh_hz: int = Field(15, ge=2, le=60)
+
+
+def _demo_bots() -> list[BotSection]:
+    return [
+        BotSection(
+            name="sma-cross", strategy="sma-cross", symbols=["SPY", "AAPL", "BAC"], parameters={"fast": 10, "slow": 30}
+        ),
+        BotSection(name="rsi-reversion", strategy="rsi-reversion", symbols=["IBM", "AIG", "QQQ"]),
+    ]
+
+
+DEMO_SYMBOLS = ["SPY", "QQQ", "AAPL", "MSFT", "NVDA", "AMZN", "TSLA", "IBM", "BAC", "AIG", "BTC/USD", "ETH/USD"]
+
+
+class Settings(BaseSettings):
+    """Everything. Precedence: command line, environment (PADDOCK_…, nested by two underscores), file, defaults."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="PADDOCK_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
+    )
+
+    environment: Environment = Environment.DEMO
+    data: Path = Field(description="folder for all state of this installation")
+    symbols: Annotated[list[Symbol], AfterValidator(_unique)] = Field(
+        default_factory=lambda: list(DEMO_SYMBOLS), min_length=1, max_length=500, description="what the feed carries"
+    )
+    alpaca: AlpacaSection = AlpacaSection()
+    exchange: ExchangeSection = ExchangeSection()
+    risk: RiskSection = RiskSection()
+    console: ConsoleSection = ConsoleSection()
+    bots: list[BotSection] = Field(
+        default_factory=list,
+        max_length=100,
+        description="when none is named, the demo runs two and paper and live none",
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Settings:
+        names = [bot.name for bot in self.bots]
+        doubled = {name for name in names if names.count(name) > 1 or name == "manual"}
+        if doubled:
+            raise ValueError(f"bots need names of their own: {', '.join(sorted(doubled))}")
+        if self.exchange.replay is not None and self.environment is not Environment.DEMO:
+            raise ValueError(f"a replay runs on the built-in exchange; environment is {self.environment.value}")
+        return self
+
+    @property
+    def active_bots(self) -> list[BotSection]:
+        """The bots that run: those configured, or in the demo the two that show what bots do."""
+        if self.bots or self.environment is not Environment.DEMO:
+            return [bot for bot in self.bots if bot.enabled]
+        known = set(self.symbols)
+        trimmed = [bot.model_copy(update={"symbols": [s for s in bot.symbols if s in known]}) for bot in _demo_bots()]
+        return [bot for bot in trimmed if bot.symbols] or [
+            bot.model_copy(update={"symbols": self.symbols[:3]}) for bot in _demo_bots()
+        ]
+
+    @property
+    def keys(self) -> KeyPair:
+        """The key pair of the environment; the demo needs none."""
+        if self.environment is Environment.LIVE:
+            return self.alpaca.live
+        return self.alpaca.paper if self.environment is Environment.PAPER else KeyPair()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The file arrives through `load_settings`, beneath the environment."""
+        from engine.config.load import FileSource
+
+        return init_settings, env_settings, FileSource(settings_cls)
