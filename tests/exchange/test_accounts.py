@@ -97,7 +97,7 @@ def test_crypto_is_paid_with_own_money() -> None:
 def test_closing_orders_hold_the_quantity_they_would_close() -> None:
     ledger = account()
     ledger.apply(execution(Side.BUY, "100", "100"))
-    ledger.hold("s", Hold(symbol="SPY", side=Side.SELL, quantity=Decimal(60), unit_value=Decimal(0)))
+    ledger.hold("s", Hold(symbol="SPY", side=Side.SELL, quantity=Decimal(60), unit_value=Decimal(0), closes=True))
     assert ledger.available("SPY") == 40
     ledger.apply(execution(Side.SELL, "20", "100", order="s"))
     assert ledger.available("SPY") == 40

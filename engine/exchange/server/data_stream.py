@@ -51,10 +51,10 @@ Message = tuple[str, str, Callable[[bool], bytes]]
 class Client:
     """One connection of one feed."""
 
-    def __init__(self, socket: web.WebSocketResponse, feed: str, packed: bool) -> None:
+    def __init__(self, outbox: Outbox, feed: str, packed: bool) -> None:
         self.feed = feed
         self.packed = packed
-        self.outbox = Outbox(socket)
+        self.outbox = outbox
         self.key = ""
         self.subscriptions: dict[str, set[str]] = {channel: set() for channel in CHANNELS}
 
@@ -153,7 +153,7 @@ class DataStreams:
             return web.json_response({"code": 42610000, "message": "this is a WebSocket end point"}, status=426)
         await socket.prepare(request)
         packed = request.headers.get("Content-Type", "").startswith("application/msgpack")
-        client = Client(socket, feed, packed)
+        client = Client(Outbox(socket, request.transport), feed, packed)
         self._clients.add(client)
         try:
             client.send({"T": "success", "msg": "connected"})

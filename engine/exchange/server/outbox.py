@@ -13,10 +13,10 @@ CLOSE_WAIT = 2.0
 
 
 class Outbox:
-    def __init__(self, socket: web.WebSocketResponse, max_waiting: int = MAX_WAITING) -> None:
+    def __init__(self, socket: web.WebSocketResponse, transport: asyncio.Transport | None) -> None:
         self.overflowed = False
         self._socket = socket
-        self._max_waiting = max_waiting
+        self._transport = transport
         self._frames: deque[bytes | str] = deque()
         self._waiting = 0
         self._wake = asyncio.Event()
@@ -27,7 +27,7 @@ class Outbox:
         """Returns False, once, when the client is too slow; nothing is taken from then on."""
         if self._closing:
             return True
-        if self._waiting + len(frame) > self._max_waiting and self._frames:
+        if self._waiting + len(frame) > MAX_WAITING and self._frames:
             self.overflowed = True
             return False
         self._frames.append(frame)
@@ -45,6 +45,7 @@ class Outbox:
         if last is not None:
             self._frames.append(last)
         self._wake.set()
+        asyncio.get_running_loop().call_later(CLOSE_WAIT, self._abort)
 
     async def close(self) -> None:
         """Stop writing; the socket is the caller's to close. A blocked write ends here."""
@@ -52,9 +53,11 @@ class Outbox:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
-    async def drained(self) -> None:
-        """Wait until everything has been written and the socket closed after `finish`."""
-        await asyncio.wait({self._task}, timeout=CLOSE_WAIT)
+    def _abort(self) -> None:
+        """A peer that does not even read the goodbye is cut off."""
+        transport = self._transport
+        if not self._task.done() and transport is not None:
+            transport.abort()
 
     async def _write(self) -> None:
         while True:

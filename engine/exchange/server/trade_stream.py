@@ -23,8 +23,8 @@ _encode = msgspec.json.Encoder().encode
 class Listener:
     """One connection; `account_id` is empty until its keys are accepted."""
 
-    def __init__(self, socket: web.WebSocketResponse) -> None:
-        self.outbox = Outbox(socket)
+    def __init__(self, outbox: Outbox) -> None:
+        self.outbox = outbox
         self.account_id = ""
         self.listens = False
 
@@ -72,7 +72,7 @@ class TradeStreams:
         if not socket.can_prepare(request).ok:
             return web.json_response({"code": 42610000, "message": "this is a WebSocket end point"}, status=426)
         await socket.prepare(request)
-        listener = Listener(socket)
+        listener = Listener(Outbox(socket, request.transport))
         self._listeners.add(listener)
         expiry = asyncio.get_running_loop().call_later(AUTH_WAIT, self._expire, listener)
         try:

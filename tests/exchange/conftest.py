@@ -1,0 +1,62 @@
+"""A running exchange, and the real alpaca-py against it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import warnings
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.exchange.server import ExchangeOptions, ExchangeServer
+
+with warnings.catch_warnings():
+    # alpaca-py 0.44 imports websockets.legacy
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import alpaca.data.live.stock
+    import alpaca.trading.stream  # noqa: F401
+
+from alpaca.trading.client import TradingClient
+
+WAIT = 10.0
+
+
+@pytest.fixture
+async def exchange() -> AsyncIterator[ExchangeServer]:
+    """A small simulated exchange without random partial fills."""
+    options = ExchangeOptions(symbols=("SPY", "AAPL", "BTC/USD"), partial_fills=0.0)
+    async with ExchangeServer(options) as server:
+        yield server
+
+
+@pytest.fixture
+def trading(exchange: ExchangeServer) -> Iterator[TradingClient]:
+    client = TradingClient("key", "secret", url_override=exchange.url)
+    client._session.trust_env = False
+    yield client
+    client._session.close()
+
+
+async def until(condition: Callable[[], Any]) -> Any:
+    """Wait for a condition that other tasks bring about; what it gives when it is true."""
+    async with asyncio.timeout(WAIT):
+        while not (found := condition()):  # noqa: ASYNC110  the condition has no event to wait for
+            await asyncio.sleep(0.005)
+    return found
+
+
+async def call(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    """One call of alpaca-py's blocking client beside the server's loop."""
+    return await asyncio.to_thread(function, *arguments, **options)
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    default = Path(__file__).resolve().parents[3] / "shared" / "data"
+    folder = Path(os.environ.get("PADDOCK_SHARED_DATA", default))
+    if not (folder / "trades").is_dir():
+        pytest.skip(f"the recorded market data is not in {folder}")
+    return folder
