@@ -13,6 +13,7 @@ from engine.domain.errors import DataError
 from engine.domain.market import Quote, Trade
 from engine.exchange.prices.base import BarColumns, Floats, Integers, TapeEvent
 from engine.exchange.prices.nbbo import BestQuotes
+from engine.exchange.prices.recording import LAYOUT, choose_day, recorded_symbols
 from engine.exchange.sessions import at_new_york, midnight
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 _TRADE, _QUOTE = 0, 1
 _TICK = 0.01
-_LAYOUT = "A recording has trades/SYMBOL/DAY.parquet, and may have quotes/SYMBOL/DAY.parquet beside it."
 
 
 class Ticks:
@@ -52,8 +52,8 @@ class ReplayPrices:
 
     def __init__(self, folder: Path, symbols: Sequence[str], day: str | None = None, start_at: str = "09:30") -> None:
         self._folder = folder
-        self.symbols = tuple(symbols) or _recorded(folder)
-        self.day = _choose_day(folder, self.symbols, day)
+        self.symbols = tuple(symbols) or recorded_symbols(folder)
+        self.day = choose_day(folder, self.symbols, day)
         self._ticks = [self._read(symbol, _TRADE, "trades") for symbol in self.symbols]
         quoted = [s for s in self.symbols if (folder / "quotes" / s / f"{self.day}.parquet").is_file()]
         self._books = {symbol: BestQuotes(symbol) for symbol in quoted}
@@ -122,7 +122,7 @@ class ReplayPrices:
             return Ticks(symbol, kind, frame)
         except Exception as error:
             # polars has an exception of its own for each way a column can be wrong
-            raise DataError(f"The {table} of {symbol} on {self.day} cannot be read: {error}.", _LAYOUT) from error
+            raise DataError(f"The {table} of {symbol} on {self.day} cannot be read: {error}.", LAYOUT) from error
 
     def _history(self, symbol: str, table: str, before: int) -> BarColumns:
         key = (table, symbol)
@@ -150,39 +150,10 @@ def _read_bars(path: Path, before: int) -> BarColumns:
         count = int(np.searchsorted(timestamps, before))
         prices = [frame[name].to_numpy().astype(np.float64) for name in ("open", "high", "low", "close", "volume")]
     except Exception as error:
-        raise DataError(f"The bars in {path} cannot be read: {error}.", _LAYOUT) from error
+        raise DataError(f"The bars in {path} cannot be read: {error}.", LAYOUT) from error
     opening, high, low, close, volume = (column[:count] for column in prices)
     vwap = np.round((high + low + close) / 3, 4)
     return BarColumns(timestamps[:count], opening, high, low, close, volume, np.ones(count, np.int64), vwap)
-
-
-def _recorded(folder: Path) -> tuple[str, ...]:
-    if not folder.is_dir():
-        raise DataError(f"There is no recording in {folder}.", f"Give the folder of a recording. {_LAYOUT}")
-    found = sorted(path.name for path in (folder / "trades").glob("*") if any(path.glob("*.parquet")))
-    if not found:
-        raise DataError(f"There is no recording in {folder}.", _LAYOUT)
-    return tuple(found)
-
-
-def _choose_day(folder: Path, symbols: tuple[str, ...], day: str | None) -> str:
-    recorded = _recorded(folder)
-    unknown = [symbol for symbol in symbols if symbol not in recorded]
-    if unknown:
-        raise DataError(f"{', '.join(unknown)} is not in the recording.", f"It has {', '.join(recorded)}.")
-    days = sorted(
-        set.intersection(*({path.stem for path in (folder / "trades" / s).glob("*.parquet")} for s in symbols))
-    )
-    if not days:
-        raise DataError("No day of the recording has trades of all these symbols.", "Choose fewer symbols.")
-    chosen = day or days[0]
-    if chosen not in days:
-        raise DataError(f"{chosen} is not in the recording.", f"It has {', '.join(days)}.")
-    try:
-        date.fromisoformat(chosen)
-    except ValueError as error:
-        raise DataError(f"{chosen}.parquet is not named after a day.", _LAYOUT) from error
-    return chosen
 
 
 def _clock_time(text: str) -> time:
