@@ -1,0 +1,42 @@
+# Everything a person types: make run, make test. Each installs what is missing first and says so.
+SHELL := /bin/bash
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+ARGS ?=
+
+.PHONY: run test bench lint setup system clean
+.DEFAULT_GOAL := run
+
+run: setup
+	$(BIN)/paddock $(ARGS)
+
+test: setup lint
+	$(BIN)/coverage erase
+	$(BIN)/pytest --cov --cov-report= $(ARGS)
+	$(BIN)/coverage report --format=total | xargs -I{} echo "coverage: {} %"
+
+bench: setup
+	$(BIN)/python -m tests.benchmarks
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+setup: system $(STAMP)
+
+# System libraries for Qt and the test display, through apt where there is one.
+system:
+	@scripts/system-packages
+
+$(STAMP): pyproject.toml constraints.txt
+	@echo "paddock: installing Python packages into $(VENV) (first time: a few minutes)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || python3 -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .coverage* build *.egg-info

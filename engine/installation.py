@@ -1,0 +1,93 @@
+"""The data folder: where everything of one installation lives, and the lock that keeps a second console out.
+
+DATA/paddock.lock           held while a console runs; names its process
+DATA/<environment>/         demo, paper and live never share a file
+    orders.db               the order journal
+    market.db               candles, quotes and signals
+    exchange/               accounts of the built-in exchange (demo only)
+    backtests/RUN/          result of each run
+    logs/                   one file per process, and paddock.log
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from engine.domain.errors import AlreadyRunningError, ConfigurationError
+
+
+class Installation:
+    """Use as a context manager; entering creates the folders and takes the lock.
+
+    Raises AlreadyRunningError when another console holds it, ConfigurationError when the folder cannot be written.
+    """
+
+    def __init__(self, data: Path, environment: str) -> None:
+        self.data = data
+        self.folder = data / environment
+        self._lock: int | None = None
+
+    @property
+    def journal(self) -> Path:
+        return self.folder / "orders.db"
+
+    @property
+    def market_database(self) -> Path:
+        return self.folder / "market.db"
+
+    @property
+    def exchange(self) -> Path:
+        return self.folder / "exchange"
+
+    @property
+    def backtests(self) -> Path:
+        return self.folder / "backtests"
+
+    @property
+    def logs(self) -> Path:
+        return self.folder / "logs"
+
+    @property
+    def run(self) -> Path:
+        """Sockets of the hub; private to the user."""
+        return self.folder / "run"
+
+    def __enter__(self) -> Installation:
+        try:
+            self._acquire()
+            for folder in (self.folder, self.exchange, self.backtests, self.logs):
+                folder.mkdir(parents=True, exist_ok=True)
+            self.run.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            self._release()
+            raise ConfigurationError(
+                f"The data folder {self.data} cannot be used: {error.strerror or error}.",
+                "Choose a folder you may write to: --data DIR.",
+            ) from None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._release()
+
+    def _acquire(self) -> None:
+        self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = os.open(self.data / "paddock.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            owner = os.read(lock, 32).decode(errors="replace").strip() or "unknown"
+            os.close(lock)
+            raise AlreadyRunningError(
+                f"Another Paddock (process {owner}) is using {self.data}.",
+                "Use its window, close it first, or give this one a folder of its own: --data DIR.",
+            ) from None
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+        self._lock = lock
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
