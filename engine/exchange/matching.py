@@ -15,17 +15,11 @@ from random import Random
 from engine.domain.errors import OrderError
 from engine.domain.market import Bar, Quote, Trade, is_crypto
 from engine.domain.orders import Side, TimeInForce
+from engine.exchange.bars import bar_candidates
 from engine.exchange.book import Book
 from engine.exchange.fills import AlpacaFill, FillModel, cap
 from engine.exchange.orders import NewOrder, Update, UpdateKind, Working, refusal
-from engine.exchange.triggers import (
-    bar_price,
-    bar_trigger_price,
-    follow,
-    is_triggered,
-    to_decimal,
-    within_limit,
-)
+from engine.exchange.triggers import follow, is_triggered, to_decimal, within_limit
 
 _AT_ONCE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
 
@@ -133,7 +127,7 @@ class MatchingEngine:
         return updates
 
     def on_bar(self, bar: Bar) -> list[Update]:
-        """Orders that stand when the bar begins meet it: see `triggers.bar_price`. Stamped with the bar's start."""
+        """Orders that stand when the bar begins meet it: see `bars.bar_price`. Stamped with the bar's start."""
         self._last[bar.symbol] = bar.close
         book = self._books.get(bar.symbol)
         if book is None:
@@ -252,7 +246,7 @@ class MatchingEngine:
     def _fill_in_bar(self, book: Book, side: Side, bar: Bar, standing: list[Working]) -> list[Update]:
         available = self._model.bar_available(bar.volume)
         updates: list[Update] = []
-        for working, price in self._bar_candidates(book, side, bar, standing):
+        for working, price in bar_candidates(book, side, bar, standing):
             made = self._fill(working, price, available, bar.timestamp)
             if available is not None:
                 available -= sum((update.quantity for update in made), Decimal(0))
@@ -260,25 +254,6 @@ class MatchingEngine:
         for working in list(book.queue(side)):
             updates += self._end_at_once(working, bar.timestamp)
         return updates
-
-    def _bar_candidates(
-        self, book: Book, side: Side, bar: Bar, standing: list[Working]
-    ) -> list[tuple[Working, Decimal]]:
-        candidates = [
-            (working, price)
-            for working in book.queue(side)
-            if working.active and (price := bar_price(working, bar)) is not None
-        ]
-        for working in standing:
-            if working.order.side is not side or not working.active:
-                continue
-            at = bar_trigger_price(working, bar)
-            if at is None:
-                continue
-            book.trigger(working)
-            if within_limit(working, at):
-                candidates.append((working, at))
-        return candidates
 
     def _fill(self, working: Working, price: Decimal, available: Decimal | None, now: int) -> list[Update]:
         order = working.order

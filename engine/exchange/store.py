@@ -18,9 +18,9 @@ import msgspec
 
 from engine.domain.errors import DataError, UnavailableError
 from engine.exchange.accounts import Execution, Holding, TradingAccount
+from engine.exchange.changes import Changes
 from engine.exchange.desk import Desk
 from engine.exchange.records import OrderRecord
-from engine.exchange.venue import Changes
 
 FILE_NAME = "exchange.db"
 _SCHEMA = """
@@ -65,7 +65,8 @@ class Store:
     async def write(self, changes: Changes) -> None:
         """Returns when the changes are committed."""
         accounts = [(account_id, _encode_account(account)) for account_id, account in changes.accounts.items()]
-        orders = {notice.record.order_id: notice.record for notice in changes.notices}
+        orders = {record.order_id: record for record in changes.orders}
+        orders |= {notice.record.order_id: notice.record for notice in changes.notices}
         executions = list(changes.executions)
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._thread, self._write, accounts, list(orders.values()), executions)

@@ -29,6 +29,7 @@ class SymbolTape:
         self.minute: Candle | None = None
         self.last_minute: Bar | None = None
         self._day: Candle | None = None
+        self._day_end = 0
         self._bars = Columns("qdddddqd", BAR_LIMIT)
         self._days = Columns("qdddddqd", 1_000)
         self._source = source
@@ -98,7 +99,10 @@ class SymbolTape:
         return BarColumns.join(parts)
 
     def _today(self, now: int) -> Candle:
+        if self._day is not None and now < self._day_end:
+            return self._day
         start = midnight(now)
+        self._day_end = midnight(start + 36 * 60 * MINUTE)
         if self._day is None:
             self._day = self._early_today(start)
         elif self._day.start != start:

@@ -1,10 +1,9 @@
-"""When a stop goes off, and where a bar fills an order: pure functions of one order and one price or bar."""
+"""When a stop goes off and how a trailing stop follows: pure functions of one order and one price."""
 
 from __future__ import annotations
 
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from engine.domain.market import Bar
 from engine.domain.orders import OrderType, Side
 from engine.exchange.orders import Working
 
@@ -38,32 +37,6 @@ def is_triggered(working: Working, price: Decimal) -> bool:
     if working.stop is None:
         return False
     return price >= working.stop if working.order.side is Side.BUY else price <= working.stop
-
-
-def bar_trigger_price(working: Working, bar: Bar) -> Decimal | None:
-    """Where within `bar` the stop goes off: at the open when the bar opens beyond it, else at the stop itself."""
-    opening = to_decimal(bar.open)
-    if is_triggered(working, opening):
-        return opening
-    extreme = to_decimal(bar.high if working.order.side is Side.BUY else bar.low)
-    return working.stop if is_triggered(working, extreme) else None
-
-
-def bar_price(working: Working, bar: Bar) -> Decimal | None:
-    """Where `bar` fills an order that stands before it: a market order at the open, a limit order at the better open,
-    or at its limit when the bar trades through it. A bar that only touches the limit does not fill: others were first.
-    """
-    opening = to_decimal(bar.open)
-    limit = working.limit
-    if limit is None:
-        return opening
-    if working.order.side is Side.BUY:
-        if opening <= limit:
-            return opening
-        return limit if to_decimal(bar.low) < limit else None
-    if opening >= limit:
-        return opening
-    return limit if to_decimal(bar.high) > limit else None
 
 
 def within_limit(working: Working, price: Decimal) -> bool:

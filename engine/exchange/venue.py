@@ -11,70 +11,27 @@ from random import Random
 
 import msgspec
 
-from engine.domain.errors import OrderError
-from engine.domain.market import NANOSECONDS, Bar, Quote
+from engine.domain.market import NANOSECONDS, Quote
 from engine.domain.orders import OrderStatus, OrderType, Side, TimeInForce
 from engine.exchange import rules
-from engine.exchange.accounts import Execution, Hold, TradingAccount
+from engine.exchange.accounts import Hold
 from engine.exchange.assets import Catalogue
+from engine.exchange.booking import Books
+from engine.exchange.changes import Market
 from engine.exchange.desk import Desk, open_desk
 from engine.exchange.fills import AlpacaFill, FillModel
 from engine.exchange.matching import MatchingEngine
-from engine.exchange.orders import ZERO, Update, UpdateKind
+from engine.exchange.orders import ZERO, Update
 from engine.exchange.prices.base import PriceSource, TapeEvent
-from engine.exchange.records import CANNOT_REPLACE, OrderRecord
+from engine.exchange.records import OrderRecord
 from engine.exchange.refusals import Refusal, forbidden, invalid, not_found, unprocessable
+from engine.exchange.replacement import replacement
 from engine.exchange.sessions import Sessions
 from engine.exchange.tape import TICK_LIMIT, Tape
-from engine.exchange.ticket import Ticket, check_prices
+from engine.exchange.ticket import Ticket
 from engine.exchange.triggers import to_decimal
 
 ACCOUNT_LIMIT = 10_000
-
-_STATUS = {
-    UpdateKind.ACCEPTED: OrderStatus.ACCEPTED,
-    UpdateKind.NEW: OrderStatus.NEW,
-    UpdateKind.PARTIAL_FILL: OrderStatus.PARTIALLY_FILLED,
-    UpdateKind.FILL: OrderStatus.FILLED,
-    UpdateKind.CANCELED: OrderStatus.CANCELED,
-    UpdateKind.EXPIRED: OrderStatus.EXPIRED,
-    UpdateKind.REJECTED: OrderStatus.REJECTED,
-    UpdateKind.REPLACED: OrderStatus.REPLACED,
-}
-_TIME_FIELD = {
-    UpdateKind.FILL: "filled_at",
-    UpdateKind.CANCELED: "canceled_at",
-    UpdateKind.EXPIRED: "expired_at",
-    UpdateKind.REJECTED: "failed_at",
-    UpdateKind.REPLACED: "replaced_at",
-}
-
-
-class Notice(msgspec.Struct, frozen=True):
-    """An update with the order as it stood right after it, ready to be published to its account."""
-
-    account_id: str
-    update: Update
-    record: OrderRecord
-    position: Decimal
-
-
-class Changes(msgspec.Struct):
-    """What happened since the last time somebody asked."""
-
-    notices: list[Notice] = []
-    accounts: dict[str, TradingAccount] = {}
-    executions: list[tuple[str, Execution]] = []
-
-    def __bool__(self) -> bool:
-        return bool(self.notices or self.accounts or self.executions)
-
-
-class Market(msgspec.Struct):
-    """What one step of the market brought, for the data streams."""
-
-    events: list[TapeEvent] = []
-    minutes: list[Bar] = []
 
 
 class Venue:
@@ -93,17 +50,19 @@ class Venue:
         self.sessions = sessions
         self.source = source
         self.tape = Tape(source, tick_limit)
-        self.desks: dict[str, Desk] = {}
         self.orders_taken = 0
-        self.fills = 0
         self._random = Random(f"{seed}/ids")
-        self._changes = Changes()
         self._now = source.tape_start
         self._engine = MatchingEngine(
             AlpacaFill() if model is None else model, seed=f"{seed}/fills", is_open=sessions.is_open(source.tape_start)
         )
+        self.books = Books(self._engine.get)
         self._boundary = self._next_boundary()
         self._catch_up(source.start)
+
+    @property
+    def desks(self) -> dict[str, Desk]:
+        return self.books.desks
 
     @property
     def is_open(self) -> bool:
@@ -115,10 +74,6 @@ class Venue:
         """How far the market has run."""
         return self._now
 
-    def take_changes(self) -> Changes:
-        changes, self._changes = self._changes, Changes()
-        return changes
-
     def desk(self, account_id: str, now: int) -> Desk:
         """The desk of an account, opened with its starting cash the first time."""
         desk = self.desks.get(account_id)
@@ -126,11 +81,8 @@ class Venue:
             if len(self.desks) >= ACCOUNT_LIMIT:
                 raise forbidden(f"this exchange keeps {ACCOUNT_LIMIT} accounts; restart it without its state")
             desk = self.desks[account_id] = open_desk(account_id, now)
-            self.touch(desk.account)
+            self.books.touch(desk.account)
         return desk
-
-    def touch(self, account: TradingAccount) -> None:
-        self._changes.accounts[account.account_id] = account
 
     def price_of(self, symbol: str) -> Decimal:
         """The price positions are valued at; 0 when none is known."""
@@ -186,8 +138,7 @@ class Venue:
         what has been filled included. Raises Refusal, and then the old order stands as before.
         """
         old = self.order(desk, order_id)
-        self._check_replaceable(old, changed)
-        ticket = self._replacement(old, changed)
+        ticket = replacement(old, changed, self.catalogue)
         held = desk.account.take_hold(old.order_id)
         try:
             record, hold = self._prepare(desk, ticket, now, old)
@@ -278,7 +229,7 @@ class Venue:
         self._book(self._engine.close_session(now))
         for desk in self.desks.values():
             desk.account.end_day(self.price_of)
-            self.touch(desk.account)
+            self.books.touch(desk.account)
         if self.sessions.is_open(now):
             self._book(self._engine.open_session(now))
 
@@ -325,77 +276,6 @@ class Venue:
         self.orders_taken += 1
         return msgspec.structs.replace(record)
 
-    def _check_replaceable(self, old: OrderRecord, changed: dict[str, object]) -> None:
-        if not old.is_open or old.status in CANNOT_REPLACE:
-            raise unprocessable(f"cannot replace order in {old.status.value} status")
-        if old.notional is not None and "quantity" in changed:
-            raise unprocessable("notional orders cannot be replaced by quantity")
-        if not changed:
-            raise invalid("at least one of qty, time_in_force, limit_price, stop_price, trail is required")
-
-    def _replacement(self, old: OrderRecord, changed: dict[str, object]) -> Ticket:
-        asset = self.catalogue.find(old.symbol)
-        if asset is None:
-            raise not_found(f"asset not found for {old.symbol}")
-        fields: dict[str, object] = {
-            name: getattr(old, name)
-            for name in ("time_in_force", "limit_price", "stop_price", "trail_price", "trail_percent")
-        }
-        total = changed.get("quantity", old.quantity)
-        fields |= changed
-        fields["quantity"] = Decimal(str(total)) - old.filled_quantity
-        if Decimal(str(total)) <= old.filled_quantity:
-            raise unprocessable("qty must be greater than the filled quantity")
-        ticket = msgspec.convert(
-            {"asset": asset, "side": old.side, "type": old.type, "extended_hours": old.extended_hours, **fields},
-            Ticket,
-        )
-        check_prices(ticket)
-        return ticket
-
     def _book(self, updates: list[Update]) -> None:
         for update in updates:
-            desk = self.desks[update.order.owner]
-            record = desk.find(update.order.order_id)
-            if record is None:
-                raise OrderError(f"Order {update.order.order_id} is not on its desk.", "This is a defect: report it.")
-            position = self._apply(desk, record, update)
-            self._changes.notices.append(Notice(desk.account_id, update, msgspec.structs.replace(record), position))
-
-    def _apply(self, desk: Desk, record: OrderRecord, update: Update) -> Decimal:
-        record.status = _STATUS[update.kind]
-        record.updated_at = update.timestamp
-        if field := _TIME_FIELD.get(update.kind):
-            setattr(record, field, update.timestamp)
-        if update.replaced_by:
-            record.replaced_by = update.replaced_by
-        if (working := self._engine.get(record.order_id)) is not None:
-            record.high_water_mark = working.high_water_mark
-            if record.type is OrderType.TRAILING_STOP:
-                record.stop_price = working.stop
-        if update.kind.is_fill:
-            self._fill(desk, record, update)
-        if not record.is_open:
-            desk.ended(record)
-        return desk.account.quantity(record.symbol)
-
-    def _fill(self, desk: Desk, record: OrderRecord, update: Update) -> None:
-        record.filled_quantity = update.filled_quantity
-        record.filled_value += update.quantity * update.price
-        execution = Execution(
-            activity_id=f"{update.timestamp // 1_000_000}::{update.execution_id}",
-            execution_id=update.execution_id,
-            order_id=record.order_id,
-            symbol=record.symbol,
-            side=record.side,
-            quantity=update.quantity,
-            price=update.price,
-            fee=update.fee,
-            cumulative=update.filled_quantity,
-            leaves=record.remaining,
-            timestamp=update.timestamp,
-        )
-        desk.account.apply(execution)
-        self.fills += 1
-        self._changes.executions.append((desk.account_id, execution))
-        self.touch(desk.account)
+            self.books.book(update)

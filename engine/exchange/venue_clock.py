@@ -7,12 +7,15 @@ from engine.domain.market import NANOSECONDS
 
 
 class VenueClock:
-    """Venue now = start + elapsed x speed, measured on the monotonic clock so that it never steps."""
+    """Venue now = start + elapsed x speed, measured on the monotonic clock so that it never steps.
 
-    def __init__(self, clock: Clock, start: int, speed: float = 1.0) -> None:
+    `origin` is the monotonic time of `start`; now where it is None.
+    """
+
+    def __init__(self, clock: Clock, start: int, speed: float = 1.0, origin: float | None = None) -> None:
         self._clock = clock
         self._start = start
-        self._origin = clock.monotonic()
+        self._origin = clock.monotonic() if origin is None else origin
         self.speed = speed
 
     def now(self) -> int:

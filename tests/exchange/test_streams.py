@@ -149,13 +149,13 @@ async def data_socket(
     exchange: ExchangeServer, path: str = "/v2/iex", *, packed: bool = False, authenticate: bool = True
 ) -> AsyncIterator[Socket]:
     headers = {"Content-Type": "application/msgpack"} if packed else {}
-    async with aiohttp.ClientSession() as session:
-        async with session.ws_connect(address(exchange, path), headers=headers) as socket:
-            assert await receive(socket, packed) == [{"T": "success", "msg": "connected"}]
-            if authenticate:
-                await send(socket, {"action": "auth", "key": "key", "secret": "secret"}, packed)
-                assert await receive(socket, packed) == [{"T": "success", "msg": "authenticated"}]
-            yield socket
+    where = address(exchange, path)
+    async with aiohttp.ClientSession() as session, session.ws_connect(where, headers=headers) as socket:
+        assert await receive(socket, packed) == [{"T": "success", "msg": "connected"}]
+        if authenticate:
+            await send(socket, {"action": "auth", "key": "key", "secret": "secret"}, packed)
+            assert await receive(socket, packed) == [{"T": "success", "msg": "authenticated"}]
+        yield socket
 
 
 async def send(socket: Socket, message: object, packed: bool = False) -> None:
@@ -211,11 +211,11 @@ async def test_protocol_errors_have_their_codes(exchange: ExchangeServer) -> Non
 
 
 async def test_bad_keys_are_refused_and_the_socket_closed() -> None:
-    async with ExchangeServer(ExchangeOptions(symbols=("SPY",), keys={"a": "b"})) as exchange:
-        async with data_socket(exchange, authenticate=False) as socket:
-            await send(socket, {"action": "auth", "key": "a", "secret": "c"})
-            assert await receive(socket) == [{"T": "error", "code": 402, "msg": "auth failed"}]
-            assert (await socket.receive(WAIT)).type is aiohttp.WSMsgType.CLOSE
+    options = ExchangeOptions(symbols=("SPY",), keys={"a": "b"})
+    async with ExchangeServer(options) as exchange, data_socket(exchange, authenticate=False) as socket:
+        await send(socket, {"action": "auth", "key": "a", "secret": "c"})
+        assert await receive(socket) == [{"T": "error", "code": 402, "msg": "auth failed"}]
+        assert (await socket.receive(WAIT)).type is aiohttp.WSMsgType.CLOSE
 
 
 async def test_who_does_not_authenticate_in_time_is_sent_away(

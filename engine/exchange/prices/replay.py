@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.domain.errors import DataError
-from engine.domain.market import Quote, Trade
+from engine.domain.market import NANOSECONDS, Quote, Trade
 from engine.exchange.prices.base import BarColumns, Floats, Integers, TapeEvent
 from engine.exchange.prices.nbbo import BestQuotes
 from engine.exchange.prices.recording import LAYOUT, choose_day, recorded_symbols
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import polars
 
 _TRADE, _QUOTE = 0, 1
+MINUTE = 60 * NANOSECONDS
 _TICK = 0.01
 
 
@@ -31,7 +32,7 @@ class Ticks:
         self.kind = kind
         self.timestamps: Integers = frame["timestamp"].dt.timestamp("ns").to_numpy()
         names = ("price", "size") if kind == _TRADE else ("bid_price", "bid_size", "ask_price", "ask_size")
-        self.values: list[Floats] = [frame[name].to_numpy().astype(np.float64) for name in names]
+        self.values: list[Floats] = [_prices(frame, name) for name in names]
         self.exchanges = frame["exchange"].to_list()
         self.conditions = frame["condition"].to_list()
         self.suspicious = frame["suspicious"].to_list()
@@ -78,7 +79,8 @@ class ReplayPrices:
         return events
 
     def minute_bars(self, symbol: str, start: int, end: int) -> BarColumns:
-        bars = self._history(symbol, "bars_1min", self.tape_start)
+        # The minute in which the tape begins is made from the tape.
+        bars = self._history(symbol, "bars_1min", self.tape_start // MINUTE * MINUTE)
         first, last = np.searchsorted(bars.timestamp, (start, end))
         return bars[int(first) : int(last)]
 
@@ -141,6 +143,12 @@ def read_parquet(path: Path) -> polars.DataFrame:
         raise DataError(f"{path} cannot be read: {error}.", "Restore the file, or choose another recording.") from error
 
 
+def _prices(frame: polars.DataFrame, name: str) -> Floats:
+    """Recordings carry the noise of their arithmetic, 49.080000000000005; a fill at such a price would keep it."""
+    rounded: Floats = np.round(frame[name].to_numpy().astype(np.float64), 6)
+    return rounded
+
+
 def _read_bars(path: Path, before: int) -> BarColumns:
     if not path.is_file():
         return BarColumns.empty()
@@ -148,7 +156,7 @@ def _read_bars(path: Path, before: int) -> BarColumns:
     try:
         timestamps: Integers = frame["timestamp"].dt.timestamp("ns").to_numpy()
         count = int(np.searchsorted(timestamps, before))
-        prices = [frame[name].to_numpy().astype(np.float64) for name in ("open", "high", "low", "close", "volume")]
+        prices = [_prices(frame, name) for name in ("open", "high", "low", "close", "volume")]
     except Exception as error:
         raise DataError(f"The bars in {path} cannot be read: {error}.", LAYOUT) from error
     opening, high, low, close, volume = (column[:count] for column in prices)

@@ -30,7 +30,7 @@ _CONDITIONS = ("@",)
 
 
 class SyntheticPrices:
-    """`levels` overrides the first price of a symbol, such as the last one of an earlier run.
+    """`levels` overrides the price of a symbol at `start`, such as the last one of an earlier run.
 
     With `regular_hours`, stocks trade from 09:30 to 16:00 New York on weekdays only; otherwise round the clock.
     """
@@ -59,7 +59,8 @@ class SyntheticPrices:
         self._next_trade_id = 1
         self._crypto = np.array([is_crypto(symbol) for symbol in self.symbols])
         self._home = np.log([known.level for known in self._profiles])
-        self._log_price = np.log([first[symbol] for symbol in self.symbols])
+        self._first = np.log([first[symbol] for symbol in self.symbols])
+        self._log_price = self._first
         self._log_volatility = np.zeros(len(self.symbols))
         self._sigma = LIVELINESS * np.array([known.volatility for known in self._profiles]) / np.sqrt(SESSION_SECONDS)
         self._common = np.array([known.correlation for known in self._profiles])
@@ -118,9 +119,17 @@ class SyntheticPrices:
         sigma = self._sigma * levels * np.exp(self._log_volatility) / np.sqrt(_SUBSTEPS)
         path = self._log_price + np.cumsum(sigma * (self._common * market + self._own * noise[:-1]), axis=0)
         self._log_price = path[-1] + _HOME_PULL * (self._home - path[-1])
+        self._log_price += self._bridge(self._log_price)
         self._log_volatility += _VOLATILITY_NOISE * noise[-1] - _VOLATILITY_PULL * self._log_volatility
         mids: Floats = np.exp(path)
         return mids
+
+    def _bridge(self, log_price: Floats) -> Floats:
+        """Until the doors open the path is a Brownian bridge: it opens at the price that an earlier run ended with."""
+        seconds = (self.start - self._block) // NANOSECONDS
+        if seconds < 0:
+            return np.zeros(len(log_price))
+        return (self._first - log_price) / (seconds + 1)
 
     def _decide(self, index: int, at: int, mid: float, draw: list[float]) -> list[TapeEvent]:
         """One moment of one symbol: a fresh quote, or a print inside a quote that is as fresh as it."""

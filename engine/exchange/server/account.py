@@ -54,7 +54,7 @@ class AccountRoutes:
         account = request[DESK].account
         changed = _read_configuration(await read_json(request), account.configuration)
         account.configuration = account.configuration | changed
-        self._floor.venue.touch(account)
+        self._floor.venue.books.touch(account)
         await self._floor.commit()
         return reply(account.configuration)
 

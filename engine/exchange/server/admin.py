@@ -32,7 +32,7 @@ class AdminRoutes:
     async def health(self, request: web.Request) -> web.Response:
         floor = self._floor
         counters = msgspec.structs.asdict(floor.counters)
-        return reply({"status": "ok", **counters, "orders": floor.venue.orders_taken, "fills": floor.venue.fills})
+        return reply({"status": "ok", **counters, "orders": floor.venue.orders_taken, "fills": floor.venue.books.fills})
 
     async def set_fault(self, request: web.Request) -> web.Response:
         """A page in a browser cannot come here: it may not send JSON across origins, nor reach us by another name."""

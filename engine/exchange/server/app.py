@@ -80,10 +80,12 @@ class ExchangeServer:
     async def start(self) -> None:
         options = self.options
         try:
+            # A simulation goes by wall time from the moment it is asked for; a recording waits until it is loaded.
+            origin = None if options.replay is not None else self._clock.monotonic()
             self._store = Store(options.state) if options.state is not None else None
             source, sessions = build_market(options, self._clock.now(), self._store)
             venue = build_venue(options, source, sessions, self._store)
-            clock = VenueClock(self._clock, source.start, options.speed)
+            clock = VenueClock(self._clock, source.start, options.speed, origin)
             self._floor = Floor(options, venue, clock, Faults(), self._store)
             await self._listen()
         except BaseException:

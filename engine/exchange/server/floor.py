@@ -10,15 +10,18 @@ from collections.abc import Callable
 
 import msgspec
 
+from engine.exchange.changes import Notice
 from engine.exchange.desk import Desk
 from engine.exchange.refusals import unauthorized
 from engine.exchange.server.faults import Faults
 from engine.exchange.server.options import ExchangeOptions
 from engine.exchange.store import Store
-from engine.exchange.venue import Notice, Venue
+from engine.exchange.venue import Venue
 from engine.exchange.venue_clock import VenueClock
 
 MAX_KEY = 128
+MICROSECOND = 1_000
+"""What alpaca-py cuts times to."""
 _NAMESPACE = uuid.UUID("6f0b8d5e-55b5-4f1c-9d3a-0f6f2f3f7a11")
 
 
@@ -42,6 +45,7 @@ class Floor:
         self.clock = clock
         self.faults = faults
         self.counters = Counters()
+        self._stamp = 0
         self._store = store
         self._commit_lock = asyncio.Lock()
         self._listeners: list[Callable[[list[Notice]], None]] = []
@@ -51,8 +55,13 @@ class Floor:
         self._listeners.append(listener)
 
     def now(self) -> int:
-        """Venue time. It never runs ahead of the tape's end, and never behind what has been matched."""
-        return max(self.clock.now(), self.venue.now)
+        """Venue time, as far as the market has run: an order never meets a quote that is older than itself."""
+        return self.venue.now
+
+    def stamp(self) -> int:
+        """The time of an order: venue time, a microsecond from the one before, so that lists can be paged by it."""
+        self._stamp = max(self.venue.now, self._stamp + MICROSECOND)
+        return self._stamp
 
     def account_id(self, key: str, secret: str) -> str:
         """The account of a key pair. Raises Refusal for keys that are missing, too long or not the configured ones."""
@@ -70,7 +79,7 @@ class Floor:
     async def commit(self) -> None:
         """Make everything that changed durable, then publish it. Publication keeps the order of events."""
         async with self._commit_lock:
-            changes = self.venue.take_changes()
+            changes = self.venue.books.take_changes()
             if not changes:
                 return
             if self._store is not None:

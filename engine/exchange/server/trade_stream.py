@@ -9,10 +9,10 @@ import msgspec
 from aiohttp import WSMsgType, web
 
 from engine.exchange import wire
+from engine.exchange.changes import Notice
 from engine.exchange.refusals import Refusal
 from engine.exchange.server.floor import Floor
 from engine.exchange.server.outbox import Outbox
-from engine.exchange.venue import Notice
 
 AUTH_WAIT = 10.0
 MAX_MESSAGE = 64 * 1024

@@ -55,7 +55,7 @@ class TradingRoutes:
     async def submit(self, request: web.Request) -> web.Response:
         floor = self._floor
         ticket = read_order(await read_json(request), floor.venue.catalogue)
-        record = floor.venue.submit(request[DESK], ticket, floor.now())
+        record = floor.venue.submit(request[DESK], ticket, floor.stamp())
         await floor.commit()
         return reply(wire.order(record))
 
@@ -77,12 +77,12 @@ class TradingRoutes:
         return reply(wire.order(self._floor.venue.order(request[DESK], request.match_info["order_id"])))
 
     async def cancel(self, request: web.Request) -> web.Response:
-        self._floor.venue.cancel(request[DESK], request.match_info["order_id"], self._floor.now())
+        self._floor.venue.cancel(request[DESK], request.match_info["order_id"], self._floor.stamp())
         await self._floor.commit()
         return web.Response(status=204)
 
     async def cancel_all(self, request: web.Request) -> web.Response:
-        ids = self._floor.venue.cancel_all(request[DESK], self._floor.now())
+        ids = self._floor.venue.cancel_all(request[DESK], self._floor.stamp())
         await self._floor.commit()
         return reply([{"id": order_id, "status": 200} for order_id in ids], 207)
 
@@ -93,7 +93,7 @@ class TradingRoutes:
         if asset is None:
             raise not_found(f"asset not found for {old.symbol}")
         changed = _read_replacement(await read_json(request), old, asset)
-        record = floor.venue.replace(desk, old.order_id, changed, floor.now())
+        record = floor.venue.replace(desk, old.order_id, changed, floor.stamp())
         await floor.commit()
         return reply(wire.order(record))
 
@@ -108,14 +108,14 @@ class TradingRoutes:
         floor, desk = self._floor, request[DESK]
         symbol = self._held(request).symbol
         quantity = _close_quantity(request.query.get("qty"), request.query.get("percentage"), desk, symbol)
-        record = floor.venue.close_position(desk, symbol, quantity, floor.now())
+        record = floor.venue.close_position(desk, symbol, quantity, floor.stamp())
         await floor.commit()
         return reply(wire.order(record))
 
     async def close_all(self, request: web.Request) -> web.Response:
         floor, desk = self._floor, request[DESK]
         if query_flag(request.query, "cancel_orders"):
-            floor.venue.cancel_all(desk, floor.now())
+            floor.venue.cancel_all(desk, floor.stamp())
         results = [self._close(desk, symbol) for symbol in sorted(desk.account.holdings)]
         await floor.commit()
         return reply(results, 207)
@@ -123,7 +123,7 @@ class TradingRoutes:
     def _close(self, desk: Desk, symbol: str) -> dict[str, Any]:
         shown = symbol.replace("/", "")
         try:
-            record = self._floor.venue.close_position(desk, symbol, None, self._floor.now())
+            record = self._floor.venue.close_position(desk, symbol, None, self._floor.stamp())
         except Refusal as refusal:
             return {"symbol": shown, "status": refusal.status, "body": refusal.body}
         return {"symbol": shown, "status": 200, "body": wire.order(record)}

@@ -1,0 +1,102 @@
+"""The books behind the matching engine: its updates move orders from state to state, and fills move the ledgers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from engine.domain.errors import OrderError
+from engine.domain.orders import OrderStatus, OrderType
+from engine.exchange.accounts import Execution, TradingAccount
+from engine.exchange.changes import Changes, Notice
+from engine.exchange.desk import Desk
+from engine.exchange.orders import Update, UpdateKind, Working
+from engine.exchange.records import OrderRecord
+
+_STATUS = {
+    UpdateKind.ACCEPTED: OrderStatus.ACCEPTED,
+    UpdateKind.NEW: OrderStatus.NEW,
+    UpdateKind.PARTIAL_FILL: OrderStatus.PARTIALLY_FILLED,
+    UpdateKind.FILL: OrderStatus.FILLED,
+    UpdateKind.CANCELED: OrderStatus.CANCELED,
+    UpdateKind.EXPIRED: OrderStatus.EXPIRED,
+    UpdateKind.REJECTED: OrderStatus.REJECTED,
+    UpdateKind.REPLACED: OrderStatus.REPLACED,
+}
+_TIME_FIELD = {
+    UpdateKind.FILL: "filled_at",
+    UpdateKind.CANCELED: "canceled_at",
+    UpdateKind.EXPIRED: "expired_at",
+    UpdateKind.REJECTED: "failed_at",
+    UpdateKind.REPLACED: "replaced_at",
+}
+
+
+class Books:
+    """Every desk, and what has changed on them. `working` finds an order in the matching engine."""
+
+    def __init__(self, working: Callable[[str], Working | None]) -> None:
+        self.desks: dict[str, Desk] = {}
+        self.fills = 0
+        self._working = working
+        self._changes = Changes()
+
+    def take_changes(self) -> Changes:
+        changes, self._changes = self._changes, Changes()
+        return changes
+
+    def touch(self, account: TradingAccount) -> None:
+        self._changes.accounts[account.account_id] = account
+
+    def keep(self, record: OrderRecord) -> None:
+        """Note an order that changed without an update."""
+        self._changes.orders.append(msgspec.structs.replace(record))
+
+    def book(self, update: Update) -> OrderRecord:
+        """Returns the order that the update is about, as it stands now."""
+        desk = self.desks[update.order.owner]
+        record = desk.find(update.order.order_id)
+        if record is None:
+            raise OrderError(f"Order {update.order.order_id} is not on its desk.", "This is a defect: report it.")
+        self._apply(desk, record, update)
+        position = desk.account.quantity(record.symbol)
+        self._changes.notices.append(Notice(desk.account_id, update, msgspec.structs.replace(record), position))
+        return record
+
+    def _apply(self, desk: Desk, record: OrderRecord, update: Update) -> None:
+        record.status = _STATUS[update.kind]
+        record.updated_at = update.timestamp
+        if field := _TIME_FIELD.get(update.kind):
+            setattr(record, field, update.timestamp)
+        if update.replaced_by:
+            record.replaced_by = update.replaced_by
+        if (working := self._working(record.order_id)) is not None:
+            record.high_water_mark = working.high_water_mark
+            if record.type is OrderType.TRAILING_STOP:
+                record.stop_price = working.stop
+        if update.kind.is_fill:
+            self._fill(desk, record, update)
+        if not record.is_open:
+            desk.ended(record)
+
+    def _fill(self, desk: Desk, record: OrderRecord, update: Update) -> None:
+        record.filled_quantity = update.filled_quantity
+        record.filled_value += update.quantity * update.price
+        execution = Execution(
+            activity_id=f"{update.timestamp // 1_000_000}::{update.execution_id}",
+            execution_id=update.execution_id,
+            order_id=record.order_id,
+            symbol=record.symbol,
+            side=record.side,
+            quantity=update.quantity,
+            price=update.price,
+            fee=update.fee,
+            cumulative=update.filled_quantity,
+            leaves=record.remaining,
+            timestamp=update.timestamp,
+        )
+        desk.account.apply(execution)
+        self.fills += 1
+        self._changes.executions.append((desk.account_id, execution))
+        self.touch(desk.account)

@@ -1,0 +1,41 @@
+"""What the venue reports after each step: order updates, ledgers that changed, fills, and what the market brought."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from engine.domain.market import Bar
+from engine.exchange.accounts import Execution, TradingAccount
+from engine.exchange.orders import Update
+from engine.exchange.prices.base import TapeEvent
+from engine.exchange.records import OrderRecord
+
+
+class Notice(msgspec.Struct, frozen=True):
+    """An update with the order as it stood right after it, ready to be published to its account."""
+
+    account_id: str
+    update: Update
+    record: OrderRecord
+    position: Decimal
+
+
+class Changes(msgspec.Struct):
+    """What happened since the last time somebody asked. `orders` are those that changed without an update of theirs."""
+
+    notices: list[Notice] = []
+    orders: list[OrderRecord] = []
+    accounts: dict[str, TradingAccount] = {}
+    executions: list[tuple[str, Execution]] = []
+
+    def __bool__(self) -> bool:
+        return bool(self.notices or self.orders or self.accounts or self.executions)
+
+
+class Market(msgspec.Struct):
+    """What one step of the market brought, for the data streams."""
+
+    events: list[TapeEvent] = []
+    minutes: list[Bar] = []
