@@ -16,6 +16,8 @@ START_CASH = Decimal(100_000)
 MULTIPLIER = 2
 """Regulation T: half of a stock position is paid with the account's own money."""
 MAINTENANCE = Decimal("0.25")
+EXECUTION_LIMIT = 100_000
+"""Fills of one account that are kept in memory; the oldest leave first."""
 HISTORY_LIMIT = 43_200
 """Equity samples that are kept: thirty days of minutes."""
 
@@ -105,7 +107,7 @@ class TradingAccount:
         self.cash = cash
         self.last_equity = cash
         self.holdings: dict[str, Holding] = {}
-        self.executions: list[Execution] = []
+        self.executions: deque[Execution] = deque(maxlen=EXECUTION_LIMIT)
         self.samples: deque[tuple[int, Decimal]] = deque(maxlen=HISTORY_LIMIT)
         self.configuration: dict[str, object] = dict(DEFAULT_CONFIGURATION)
         self._holds: dict[str, Hold] = {}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 import msgspec
 
 from engine.domain.errors import DataError, UnavailableError
-from engine.exchange.accounts import Execution, Holding, TradingAccount
+from engine.exchange.accounts import EXECUTION_LIMIT, Execution, Holding, TradingAccount
 from engine.exchange.changes import Changes
 from engine.exchange.desk import Desk
 from engine.exchange.records import OrderRecord
@@ -47,6 +46,14 @@ class AccountState(msgspec.Struct, kw_only=True):
     last_equity: Decimal
     holdings: list[Holding]
     configuration: dict[str, Any]
+
+
+class MarketState(msgspec.Struct, kw_only=True):
+    """`levels` are the last prices by symbol, `recording` names what was replayed and `at` is how far."""
+
+    levels: dict[str, float] = {}
+    recording: str = ""
+    at: int = 0
 
 
 class Store:
@@ -82,14 +89,17 @@ class Store:
         """A number that no earlier run on this file has had."""
         return self._thread.submit(self._next_run).result()
 
-    def read_levels(self) -> dict[str, float]:
-        """The last prices of the run before, by symbol."""
-        raw = self._thread.submit(self._meta, "levels").result()
-        return {} if raw is None else msgspec.msgpack.decode(raw, type=dict[str, float])
+    def read_market(self) -> MarketState:
+        """Where the market stood when the run before was last seen."""
+        try:
+            raw = self._thread.submit(self._meta, "market").result()
+            return MarketState() if raw is None else msgspec.msgpack.decode(raw, type=MarketState)
+        except (sqlite3.Error, msgspec.DecodeError) as error:
+            raise _explain(self.path, error) from error
 
-    async def write_levels(self, levels: Mapping[str, float]) -> None:
+    async def write_market(self, state: MarketState) -> None:
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._thread, self._set_meta, "levels", msgspec.msgpack.encode(dict(levels)))
+        await loop.run_in_executor(self._thread, self._set_meta, "market", msgspec.msgpack.encode(state))
 
     def close(self) -> None:
         self._thread.submit(self._database.close).result()
@@ -134,7 +144,9 @@ class Store:
         for account_id, data in self._database.execute("SELECT account_id, data FROM orders ORDER BY number"):
             desks[account_id][1].append(read_order(data))
         read_execution = msgspec.msgpack.Decoder(Execution).decode
-        for account_id, data in self._database.execute("SELECT account_id, data FROM executions ORDER BY number"):
+        newest = "SELECT * FROM executions ORDER BY number DESC LIMIT ?"
+        rows = self._database.execute(f"SELECT account_id, data FROM ({newest}) ORDER BY number", (EXECUTION_LIMIT,))
+        for account_id, data in rows:
             desks[account_id][0].account.executions.append(read_execution(data))
         return list(desks.values())
 

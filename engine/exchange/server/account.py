@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import islice
@@ -118,10 +118,9 @@ def _fills(account: TradingAccount, query: Mapping[str, str], newest: bool) -> I
     after, until = query_time(query, "after"), query_time(query, "until")
     if day := query_time(query, "date"):
         after, until = day - 1, day + 86_400 * NANOSECONDS
-    rows = account.executions
-    token = query.get("page_token")
-    if token:
-        rows = _after_token(rows, token, newest)
+    rows: Sequence[Execution] = account.executions
+    if token := query.get("page_token"):
+        rows = _after_token(list(rows), token, newest)
     return (
         execution
         for execution in (reversed(rows) if newest else rows)

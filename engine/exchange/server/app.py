@@ -22,10 +22,10 @@ from engine.exchange.server.floor import Counters, Floor
 from engine.exchange.server.http import MAX_BODY, Gate
 from engine.exchange.server.marketdata import MarketDataRoutes
 from engine.exchange.server.options import ExchangeOptions
-from engine.exchange.server.setup import build_market, build_venue
+from engine.exchange.server.setup import Saved, build_market, build_venue, recording
 from engine.exchange.server.trade_stream import TradeStreams
 from engine.exchange.server.trading import TradingRoutes
-from engine.exchange.store import Store
+from engine.exchange.store import MarketState, Store
 from engine.exchange.venue import Venue
 from engine.exchange.venue_clock import VenueClock
 
@@ -33,6 +33,8 @@ FLUSH = 0.025
 """Seconds between two steps of the market, and so between two frames of a stream."""
 STEP = 20 * NANOSECONDS
 """The most venue time in one step, so that a fast replay leaves room for requests."""
+SAVE = 2.0
+"""Seconds between two notes of where the market stands, which is what a killed exchange takes up again."""
 SAMPLE = 60 * NANOSECONDS
 """Venue time between two points of the portfolio history."""
 
@@ -83,8 +85,9 @@ class ExchangeServer:
             # A simulation goes by wall time from the moment it is asked for; a recording waits until it is loaded.
             origin = None if options.replay is not None else self._clock.monotonic()
             self._store = Store(options.state) if options.state is not None else None
-            source, sessions = build_market(options, self._clock.now(), self._store)
-            venue = build_venue(options, source, sessions, self._store)
+            saved = Saved(self._store)
+            source, sessions = build_market(options, self._clock.now(), saved)
+            venue = build_venue(options, source, sessions, saved)
             clock = VenueClock(self._clock, source.start, options.speed, origin)
             self._floor = Floor(options, venue, clock, Faults(), self._store)
             await self._listen()
@@ -109,9 +112,14 @@ class ExchangeServer:
         if self._store is not None:
             if self._floor is not None:
                 await self._floor.commit()
-                await self._store.write_levels(_levels(self._floor.venue))
+                await self._store.write_market(self._market_state())
             self._store.close()
             self._store = None
+
+    def _market_state(self) -> MarketState:
+        venue = self.venue
+        levels = {symbol: tape.last_price for symbol, tape in venue.tape.symbols.items() if tape.last_price > 0}
+        return MarketState(levels=levels, recording=recording(self.options, venue.source), at=venue.now)
 
     async def _listen(self) -> None:
         floor = self.floor
@@ -155,16 +163,17 @@ class ExchangeServer:
 
     async def _pump(self) -> None:
         try:
-            sampled = saved = self.floor.now()
+            sampled = self.floor.now()
+            saved = self._clock.monotonic()
             while True:
                 behind = await self._step()
                 now = self.floor.venue.now
                 if now - sampled >= SAMPLE:
                     sampled = now
                     self.floor.venue.sample_equity(now)
-                if self._store is not None and now - saved >= SAMPLE * max(self.options.speed, 1):
-                    saved = now
-                    await self._store.write_levels(_levels(self.floor.venue))
+                if self._store is not None and self._clock.monotonic() - saved >= SAVE:
+                    saved = self._clock.monotonic()
+                    await self._store.write_market(self._market_state())
                 await asyncio.sleep(0 if behind else FLUSH)
         except Exception:
             _log.exception("the market has stopped")
@@ -202,7 +211,3 @@ async def serve(options: ExchangeOptions, on_ready: Callable[[str], None], stop:
             stopped.cancel()
             failed.cancel()
             await asyncio.gather(stopped, failed, return_exceptions=True)
-
-
-def _levels(venue: Venue) -> dict[str, float]:
-    return {symbol: tape.last_price for symbol, tape in venue.tape.symbols.items() if tape.last_price > 0}

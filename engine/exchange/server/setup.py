@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from engine.domain.errors import ConfigurationError
 from engine.exchange.assets import DEFAULT_SYMBOLS, Catalogue
 from engine.exchange.fills import AlpacaFill
 from engine.exchange.prices.base import PriceSource
 from engine.exchange.prices.synthetic import SyntheticPrices
 from engine.exchange.server.options import ExchangeOptions
-from engine.exchange.sessions import AlwaysOpen, RealCalendar, RegularHours, Sessions
-from engine.exchange.store import Store
+from engine.exchange.sessions import AlwaysOpen, RealCalendar, RegularHours, Sessions, new_york
+from engine.exchange.store import MarketState, Store
 from engine.exchange.tape import TICK_LIMIT
 from engine.exchange.venue import Venue
 
@@ -16,37 +19,67 @@ REPLAY_TICKS = 1_000_000
 """Ticks kept for each symbol of a replay: a day of the busiest stock."""
 
 
-def build_market(options: ExchangeOptions, now: int, store: Store | None) -> tuple[PriceSource, Sessions]:
-    """Raises ConfigurationError for a bad symbol, DataError for a recording that cannot be read."""
+class Saved:
+    """What an earlier run left in the state folder; nothing where there is none."""
+
+    def __init__(self, store: Store | None) -> None:
+        self.market = MarketState() if store is None else store.read_market()
+        self.desks = [] if store is None else store.load()
+        self.run = 0 if store is None else store.next_run()
+
+    @property
+    def symbols(self) -> set[str]:
+        """What the accounts hold or have open orders in."""
+        held = {symbol for desk, _ in self.desks for symbol in desk.account.holdings}
+        return held | {record.symbol for _, records in self.desks for record in records if record.is_open}
+
+
+def build_market(options: ExchangeOptions, now: int, saved: Saved) -> tuple[PriceSource, Sessions]:
+    """Raises ConfigurationError for a bad symbol or a state that does not go with a recording, DataError for a
+    recording that cannot be read.
+    """
     if options.replay is not None:
-        return _replay(options)
+        return _replay(options, options.replay, saved)
     Catalogue(options.symbols)
     real = options.calendar == "real"
-    levels = {} if store is None else store.read_levels()
-    source = SyntheticPrices(options.symbols, options.seed, now, levels=levels, regular_hours=real)
+    symbols = (*options.symbols, *sorted(saved.symbols - set(options.symbols)))
+    source = SyntheticPrices(symbols, options.seed, now, levels=saved.market.levels, regular_hours=real)
     return source, RealCalendar() if real else AlwaysOpen()
 
 
-def build_venue(options: ExchangeOptions, source: PriceSource, sessions: Sessions, store: Store | None) -> Venue:
+def recording(options: ExchangeOptions, source: PriceSource) -> str:
+    """A name for what is replayed, so that a restart can go on where it was; empty for a simulation."""
+    if options.replay is None:
+        return ""
+    return f"{options.replay.resolve()} {new_york(source.tape_start).date()}"
+
+
+def build_venue(options: ExchangeOptions, source: PriceSource, sessions: Sessions, saved: Saved) -> Venue:
     """Ids differ from run to run on the same state, so that no execution is taken for an earlier one."""
-    run = 0 if store is None else store.next_run()
     venue = Venue(
         source,
         sessions,
-        seed=f"{options.seed}/{run}",
+        seed=f"{options.seed}/{saved.run}",
         model=AlpacaFill(partial_probability=options.partial_fills),
         tick_limit=TICK_LIMIT if options.replay is None else REPLAY_TICKS,
     )
-    for desk, records in [] if store is None else store.load():
+    for desk, records in saved.desks:
         venue.restore(desk, records)
     return venue
 
 
-def _replay(options: ExchangeOptions) -> tuple[PriceSource, Sessions]:
+def _replay(options: ExchangeOptions, folder: Path, saved: Saved) -> tuple[PriceSource, Sessions]:
     # Imported here because it brings polars, which a simulation does not need.
     from engine.exchange.prices.replay import ReplayPrices
 
     symbols = () if options.symbols == DEFAULT_SYMBOLS else options.symbols
-    assert options.replay is not None
-    source = ReplayPrices(options.replay, symbols, options.day, options.start_at)
+    source = ReplayPrices(folder, symbols, options.day, options.start_at)
+    if foreign := sorted(saved.symbols - set(source.symbols)):
+        raise ConfigurationError(
+            f"The accounts in {options.state} have {', '.join(foreign)}, which this recording is asked to leave out.",
+            "Give the replay a state folder of its own, or name these symbols too.",
+        )
+    going = source.end is not None and saved.market.at < source.end
+    if going and saved.market.recording == recording(options, source):
+        source.start = max(source.start, saved.market.at)
     return source, RegularHours(source.end)

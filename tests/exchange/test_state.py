@@ -1,0 +1,139 @@
+"""What the exchange remembers: across a kill, across a change of symbols, and in the middle of a recording."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from engine.domain.errors import ConfigurationError, DataError, UnavailableError
+from engine.exchange.server import ExchangeOptions, ExchangeServer
+from engine.exchange.store import FILE_NAME
+from tests.exchange.conftest import WAIT
+
+KEYS = {"APCA-API-KEY-ID": "key", "APCA-API-SECRET-KEY": "secret"}
+
+
+class Client:
+    def __init__(self, url: str, session: aiohttp.ClientSession) -> None:
+        self._url = url
+        self._session = session
+
+    async def __call__(self, method: str, path: str, **body: Any) -> Any:
+        async with self._session.request(method, self._url + "/v2" + path, json=body or None) as answer:
+            return None if answer.status == 204 else await answer.json()
+
+    async def filled(self, client_order_id: str) -> Any:
+        async with asyncio.timeout(WAIT):
+            while True:
+                order = await self("GET", f"/orders:by_client_order_id?client_order_id={client_order_id}")
+                if order["status"] == "filled":
+                    return order
+                await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def client(url: str) -> AsyncIterator[Client]:
+    async with aiohttp.ClientSession(headers=KEYS) as session:
+        yield Client(url, session)
+
+
+@asynccontextmanager
+async def child(state: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, Client]]:
+    """The exchange as a process of its own; killed, not stopped, at the end."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "engine.exchange", "--state", str(state), "--symbols", "SPY,TSLA", stdout=-1
+    )
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(WAIT):
+            ready = (await process.stdout.readline()).decode()
+        async with client(ready.split()[1]) as found:
+            yield process, found
+    finally:
+        if process.returncode is None:
+            process.send_signal(signal.SIGKILL)
+        await process.wait()
+
+
+async def test_a_killed_exchange_comes_back_with_its_orders_fills_cash_and_positions(tmp_path: Path) -> None:
+    limit = {"symbol": "TSLA", "qty": "3", "side": "buy", "type": "limit", "time_in_force": "gtc", "limit_price": "9"}
+    market = {"symbol": "SPY", "qty": "10", "side": "buy", "type": "market", "time_in_force": "day"}
+    async with child(tmp_path) as (process, call):
+        await call("POST", "/orders", **limit, client_order_id="resting")
+        await call("POST", "/orders", **market, client_order_id="done")
+        bought = await call.filled("done")
+        account = await call("GET", "/account")
+        activities = await call("GET", "/account/activities/FILL")
+        process.send_signal(signal.SIGKILL)
+        await process.wait()
+    async with child(tmp_path) as (process, call):
+        assert await call("GET", "/orders:by_client_order_id?client_order_id=done") == bought
+        again = await call("GET", "/account")
+        assert (again["cash"], again["id"]) == (account["cash"], account["id"])
+        assert await call("GET", "/account/activities/FILL") == activities
+        (position,) = await call("GET", "/positions")
+        assert (position["symbol"], position["qty"]) == ("SPY", "10")
+        change = Decimal(position["current_price"]) / Decimal(bought["filled_avg_price"])
+        assert abs(change - 1) < Decimal("0.005")
+        (resting,) = await call("GET", "/orders")
+        assert resting["client_order_id"] == "resting"
+        refused = await call("POST", "/orders", **limit, client_order_id="done")
+        assert refused["code"] == 40010001
+        assert await call("DELETE", f"/orders/{resting['id']}") is None
+        assert await call("GET", "/orders") == []
+
+
+async def test_a_state_folder_serves_one_exchange_at_a_time(tmp_path: Path) -> None:
+    options = ExchangeOptions(symbols=("SPY",), state=tmp_path)
+    async with ExchangeServer(options):
+        with pytest.raises(UnavailableError, match="Another exchange is using"):
+            await ExchangeServer(options).start()
+    async with ExchangeServer(options) as again:
+        assert again.url
+
+
+async def test_a_damaged_state_file_is_told_and_kept(tmp_path: Path) -> None:
+    file = tmp_path / FILE_NAME
+    file.write_bytes(b"not a database at all" * 500)
+    with pytest.raises(DataError, match="cannot be read"):
+        await ExchangeServer(ExchangeOptions(symbols=("SPY",), state=tmp_path)).start()
+    assert file.read_bytes().startswith(b"not a database")
+
+
+async def test_what_is_held_stays_listed_when_the_symbols_change(tmp_path: Path) -> None:
+    await hold(ExchangeOptions(symbols=("SPY", "TSLA"), state=tmp_path), "TSLA")
+    async with ExchangeServer(ExchangeOptions(symbols=("SPY",), state=tmp_path)) as server, client(server.url) as call:
+        assert {asset["symbol"] for asset in await call("GET", "/assets")} == {"SPY", "TSLA"}
+        assert [position["symbol"] for position in await call("GET", "/positions")] == ["TSLA"]
+
+
+async def test_a_recording_refuses_accounts_with_positions_it_cannot_price(tmp_path: Path, shared_data: Path) -> None:
+    await hold(ExchangeOptions(symbols=("TSLA",), state=tmp_path), "TSLA")
+    with pytest.raises(ConfigurationError, match="TSLA"):
+        await ExchangeServer(ExchangeOptions(symbols=("AIG",), replay=shared_data, state=tmp_path)).start()
+
+
+async def test_a_replay_goes_on_where_it_was_stopped(tmp_path: Path, shared_data: Path) -> None:
+    options = ExchangeOptions(symbols=("AIG",), replay=shared_data, state=tmp_path, speed=3000.0, partial_fills=0.0)
+    first = await hold(options, "AIG")
+    async with ExchangeServer(options) as server, client(server.url) as call:
+        assert (await call("GET", "/clock"))["timestamp"] > first["filled_at"]
+        assert (await call("GET", "/orders:by_client_order_id?client_order_id=hold")) == first
+        assert (await call("GET", "/positions"))[0]["avg_entry_price"] == first["filled_avg_price"]
+
+
+async def hold(options: ExchangeOptions, symbol: str) -> Any:
+    """Buy ten shares; the exchange is gone when this returns."""
+    async with ExchangeServer(options) as server, client(server.url) as call:
+        order = {"symbol": symbol, "qty": "10", "side": "buy", "type": "market", "time_in_force": "day"}
+        await call("POST", "/orders", **order, client_order_id="hold")
+        return await call.filled("hold")
