@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from enum import StrEnum
@@ -21,6 +22,7 @@ MAX_ID = 128
 _CENT, _SUBCENT, _CRYPTO_STEP = Decimal("0.01"), Decimal("0.0001"), QUANTITY_STEP
 _CRYPTO_TYPES = frozenset({OrderType.MARKET, OrderType.LIMIT, OrderType.STOP_LIMIT})
 _CRYPTO_TIMES = frozenset({TimeInForce.GTC, TimeInForce.IOC})
+_NUMBER = re.compile(r"[+-]?[0-9]{0,30}\.?[0-9]{0,30}([eE][+-]?[0-9]{1,3})?")
 _WORDS = TypeVar("_WORDS", bound=StrEnum)
 
 PRICE_FIELDS = {
@@ -118,7 +120,8 @@ def read_number(body: Mapping[str, Any], name: str, largest: Decimal, step: Deci
 
 
 def to_number(value: object, name: str) -> Decimal:
-    if isinstance(value, bool) or not isinstance(value, Decimal | str) or (isinstance(value, str) and len(value) > 64):
+    # Decimal reads more than the venue: underscores, blanks and the digits of every script.
+    if not isinstance(value, Decimal) and not (isinstance(value, str) and _NUMBER.fullmatch(value)):
         raise invalid(f"{name} must be a number")
     try:
         number = Decimal(value)

@@ -1,0 +1,162 @@
+"""Whatever is sent, the answer is the venue's refusal: never a 500, and never a changed ledger."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import aiohttp
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from engine.exchange.server import ExchangeServer
+from engine.exchange.server.http import MAX_BODY
+
+KEYS = {"APCA-API-KEY-ID": "key", "APCA-API-SECRET-KEY": "secret", "Content-Type": "application/json"}
+GOOD = {"symbol": '"SPY"', "qty": "1", "side": '"buy"', "type": '"market"', "time_in_force": '"day"'}
+"""An order that would be taken, as fragments of JSON."""
+
+
+async def send(exchange: ExchangeServer, method: str, path: str, body: bytes | None = None) -> tuple[int, Any]:
+    async with (
+        aiohttp.ClientSession(headers=KEYS) as session,
+        session.request(method, exchange.url + path, data=body) as answer,
+    ):
+        return answer.status, json.loads(await answer.read() or b"null")
+
+
+def ledger(exchange: ExchangeServer) -> list[object]:
+    """Everything that an order could change."""
+    venue = exchange.venue
+    accounts = [(a.cash, a.held_value, sorted(a.holdings), len(a.executions)) for a in accounts_of(exchange)]
+    return [accounts, venue.orders_taken, venue.books.fills, [dict(desk.open) for desk in venue.desks.values()]]
+
+
+def accounts_of(exchange: ExchangeServer) -> list[Any]:
+    return [desk.account for desk in exchange.venue.desks.values()]
+
+
+def written(fields: dict[str, str]) -> bytes:
+    return ("{" + ",".join(f'"{name}":{value}' for name, value in fields.items()) + "}").encode()
+
+
+BAD = {
+    "no body": b"",
+    "no JSON": b"{",
+    "no object": b"[]",
+    "no UTF-8": b'{"symbol":"\xff\xfe"}',
+    "deep": b"[" * 50_000,
+    "deep object": b'{"a":' * 50_000,
+    "no fields": b"{}",
+    **{f"qty {v[:12]}": written(GOOD | {"qty": v}) for v in (
+        "NaN", "Infinity", "-Infinity", "1e400", "-1", "0", '""', '"x"', '"NaN"', '"1e400"', '"1e-40"', '"١"', "[]",
+        "{}", "true", "1" * 5000, f'"{"1" * 5000}"', '"1_0"', "1e-30", '" "', '"\\u0000"',
+    )},
+    **{f"{name} {v[:12]}": written(GOOD | {name: v}) for name in ("symbol", "side", "type", "time_in_force") for v in (
+        "null", '""', "1", "[]", "{}", '"NONE"', "true", '"SPY "', '"../SPY"', f'"{"S" * 9000}"',
+    )},
+    **{f"limit {v[:12]}": written(GOOD | {"type": '"limit"', "limit_price": v}) for v in (
+        "null", '""', "NaN", "-1", "0", "100.001", "1e300", "{}", '"1e9999"', "true",
+    )},
+    "a price too many": written(GOOD | {"limit_price": "1"}),
+    "both sizes": written(GOOD | {"notional": "100"}),
+    "too dear": written(GOOD | {"qty": "1000000"}),
+    "long id": written(GOOD | {"client_order_id": f'"{"x" * 129}"'}),
+    "id of a wrong type": written(GOOD | {"client_order_id": "[1]"}),
+    "id with control characters": written(GOOD | {"client_order_id": '"a\\u0000b"'}),
+    "flag of a wrong type": written(GOOD | {"extended_hours": '"yes"'}),
+    "auction": written(GOOD | {"time_in_force": '"opg"'}),
+    "huge body": b'{"symbol":"' + b"S" * (MAX_BODY + 1) + b'"}',
+}  # fmt: skip
+
+
+async def test_a_bad_order_is_refused_and_changes_nothing(exchange: ExchangeServer) -> None:
+    await send(exchange, "GET", "/v2/account")
+    before = ledger(exchange)
+    for name, body in BAD.items():
+        status, answer = await send(exchange, "POST", "/v2/orders", body)
+        assert 400 <= status < 500, name
+        assert isinstance(answer["code"], int) and answer["message"], name
+        assert ledger(exchange) == before, name
+
+
+async def test_a_repeated_id_is_refused_even_of_an_order_that_has_ended(exchange: ExchangeServer) -> None:
+    body = written(GOOD | {"client_order_id": '"mine"'})
+    assert (await send(exchange, "POST", "/v2/orders", body))[0] == 200
+    before = ledger(exchange)
+    assert (await send(exchange, "POST", "/v2/orders", body))[1]["code"] == 40010001
+    assert ledger(exchange) == before
+
+
+garbage = st.one_of(
+    st.sampled_from(
+        ["null", "NaN", "Infinity", "1e400", "-0", "0", "1e-400", "{}", "[]", "true", '""', '"NaN"', "1E+2"]
+    ),
+    st.integers().map(str),
+    st.floats(allow_nan=False, allow_infinity=False).map(repr),
+    st.text(max_size=40).map(json.dumps),
+    st.recursive(st.none() | st.booleans(), lambda inner: st.lists(inner, max_size=3), max_leaves=5).map(json.dumps),
+)
+names = st.sampled_from(
+    [
+        *GOOD, "notional", "limit_price", "stop_price", "trail_price", "trail_percent", "trail", "order_class", "legs",
+        "take_profit", "stop_loss", "extended_hours", "client_order_id", "position_intent", "suspend_trade",
+        "max_margin_multiplier", "name", "symbols",
+    ]
+)  # fmt: skip
+bodies = st.one_of(
+    st.binary(max_size=200),
+    st.dictionaries(names, garbage, max_size=4).map(lambda fields: written(GOOD | fields)),
+    st.dictionaries(names, garbage, max_size=6).map(written),
+)
+shared = settings(
+    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+
+
+@shared
+@given(body=bodies, target=st.sampled_from(["POST /v2/orders", "PATCH /v2/orders/none", "POST /paddock/faults"]))
+async def test_no_body_breaks_the_exchange(exchange: ExchangeServer, body: bytes, target: str) -> None:
+    method, path = target.split()
+    await send(exchange, "GET", "/v2/account")
+    before = ledger(exchange)
+    status, _ = await send(exchange, method, path, body)
+    assert status < 500
+    assert status == 200 or ledger(exchange) == before
+    assert all(account.cash.is_finite() for account in accounts_of(exchange))
+
+
+paths = st.sampled_from(
+    [
+        "/v2/orders", "/v2/orders:by_client_order_id", "/v2/positions", "/v2/positions/SPY", "/v2/account/activities",
+        "/v2/account/activities/FILL", "/v2/account/portfolio/history", "/v2/calendar", "/v2/clock", "/v2/assets",
+        "/v2/assets/SPY", "/v2/stocks/bars", "/v2/stocks/trades", "/v2/stocks/quotes/latest", "/v2/stocks/snapshots",
+        "/v1beta3/crypto/us/bars", "/v1beta3/crypto/us/latest/quotes", "/v2/none",
+    ]
+)  # fmt: skip
+words = st.one_of(
+    st.text(max_size=30),
+    st.integers().map(str),
+    st.sampled_from(["SPY", "1Min", "2024-01-01", "9999-12-31", "all", "1D"]),
+)
+queries = st.dictionaries(
+    st.sampled_from(
+        [
+            "symbols", "timeframe", "start", "end", "limit", "sort", "page_token", "status", "after", "until", "side",
+            "direction", "qty", "percentage", "cancel_orders", "period", "page_size", "date", "client_order_id",
+        ]
+    ),
+    words,
+    max_size=4,
+)  # fmt: skip
+
+
+@shared
+@given(path=paths, query=queries, method=st.sampled_from(["GET", "DELETE", "PUT"]), tail=st.text(max_size=6))
+async def test_no_query_breaks_the_exchange(
+    exchange: ExchangeServer, path: str, query: dict[str, str], method: str, tail: str
+) -> None:
+    where = f"{path}{quote(tail, safe='')}?{urlencode(query)}"
+    assert (await send(exchange, method, where))[0] < 500
+    assert exchange.counters.failures == 0
