@@ -50,7 +50,7 @@ class Books:
         self._changes.accounts[account.account_id] = account
 
     def keep(self, record: OrderRecord) -> None:
-        """Note an order that changed without an update."""
+        """Note an order that has changed."""
         self._changes.orders.append(msgspec.structs.replace(record))
 
     def book(self, update: Update) -> OrderRecord:
@@ -61,7 +61,9 @@ class Books:
             raise OrderError(f"Order {update.order.order_id} is not on its desk.", "This is a defect: report it.")
         self._apply(desk, record, update)
         position = desk.account.quantity(record.symbol)
-        self._changes.notices.append(Notice(desk.account_id, update, msgspec.structs.replace(record), position))
+        frozen = msgspec.structs.replace(record)
+        self._changes.orders.append(frozen)
+        self._changes.notices.append(Notice(desk.account_id, update, frozen, position))
         return record
 
     def _apply(self, desk: Desk, record: OrderRecord, update: Update) -> None:

@@ -23,7 +23,7 @@ class Notice(msgspec.Struct, frozen=True):
 
 
 class Changes(msgspec.Struct):
-    """What happened since the last time somebody asked. `orders` are those that changed without an update of theirs."""
+    """What happened since the last time somebody asked. `orders` has every order at every change."""
 
     notices: list[Notice] = []
     orders: list[OrderRecord] = []

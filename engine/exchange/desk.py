@@ -43,6 +43,9 @@ class Desk:
     def find(self, order_id: str) -> OrderRecord | None:
         return self._orders.get(order_id)
 
+    def legs(self, record: OrderRecord) -> list[OrderRecord]:
+        return [leg for leg_id in record.legs if (leg := self._orders.get(leg_id)) is not None]
+
     def find_client(self, client_order_id: str) -> OrderRecord | None:
         return self._orders.get(self._client_ids.get(client_order_id, ""))
 

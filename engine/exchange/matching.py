@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from random import Random
 
+import msgspec
+
 from engine.domain.errors import OrderError
 from engine.domain.market import Bar, Quote, Trade, is_crypto
 from engine.domain.orders import Side, TimeInForce
@@ -99,6 +101,11 @@ class MatchingEngine:
             replaced_by=order.order_id,
         )
         return [replaced, *self.submit(order, now)]
+
+    def resize(self, order_id: str, quantity: Decimal) -> None:
+        """Change the quantity of an order in place, its filled part included; it keeps its time priority."""
+        working = self._find(order_id)
+        working.order = msgspec.structs.replace(working.order, quantity=quantity)
 
     def on_quote(self, quote: Quote) -> list[Update]:
         symbol = quote.symbol

@@ -9,7 +9,7 @@ import msgspec
 from engine.domain.orders import OrderStatus, OrderType, Side, TimeInForce
 from engine.exchange.orders import ZERO, NewOrder
 
-CANNOT_REPLACE = frozenset({OrderStatus.ACCEPTED, OrderStatus.PENDING_NEW})
+CANNOT_REPLACE = frozenset({OrderStatus.ACCEPTED, OrderStatus.PENDING_NEW, OrderStatus.HELD})
 
 
 class OrderRecord(msgspec.Struct, kw_only=True):
@@ -44,6 +44,12 @@ class OrderRecord(msgspec.Struct, kw_only=True):
     replaced_at: int | None = None
     replaced_by: str | None = None
     replaces: str | None = None
+    order_class: str = ""
+    parent_id: str | None = None
+    legs: tuple[str, ...] = ()
+    """Ids of the orders that this one brings along or, for an OCO order, of its stop-loss."""
+    is_covered: bool = False
+    """Its sibling holds the quantity for both."""
 
     @property
     def is_open(self) -> bool:

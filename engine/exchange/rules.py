@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import ROUND_DOWN, Decimal
 
-from engine.domain.orders import OrderType, Side
+from engine.domain.orders import OrderStatus, OrderType, Side
 from engine.exchange.accounts import Hold, PriceOf, TradingAccount
 from engine.exchange.orders import QUANTITY_STEP, ZERO
 from engine.exchange.records import OrderRecord
@@ -39,9 +39,16 @@ def check_cost(ticket: Ticket, quantity: Decimal, price: Decimal) -> None:
 
 
 def check_wash_trade(ticket: Ticket, working: Iterable[OrderRecord]) -> None:
-    """Refuse an order that could trade with one of the account's own."""
+    """Refuse an order that could trade with one of the account's own; complex orders are the way to do so."""
+    if ticket.exits is not None:
+        return
     for other in working:
-        if other.symbol == ticket.symbol and other.side is not ticket.side and _would_cross(ticket, other):
+        if (
+            other.symbol == ticket.symbol
+            and other.side is not ticket.side
+            and other.status is not OrderStatus.HELD
+            and _would_cross(ticket, other)
+        ):
             raise forbidden(
                 "potential wash trade detected. use complex orders",
                 reject_reason=f"opposite side {other.type.value} order exists",

@@ -73,7 +73,6 @@ class Store:
         """Returns when the changes are committed."""
         accounts = [(account_id, _encode_account(account)) for account_id, account in changes.accounts.items()]
         orders = {record.order_id: record for record in changes.orders}
-        orders |= {notice.record.order_id: notice.record for notice in changes.notices}
         executions = list(changes.executions)
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._thread, self._write, accounts, list(orders.values()), executions)

@@ -19,7 +19,9 @@ from engine.exchange.assets import Catalogue
 from engine.exchange.booking import Books
 from engine.exchange.changes import Market
 from engine.exchange.desk import Desk, open_desk
+from engine.exchange.exits import OCO, Exits, check_exits
 from engine.exchange.fills import AlpacaFill, FillModel
+from engine.exchange.groups import Groups
 from engine.exchange.matching import MatchingEngine
 from engine.exchange.orders import ZERO, Update
 from engine.exchange.prices.base import PriceSource, TapeEvent
@@ -57,6 +59,7 @@ class Venue:
             AlpacaFill() if model is None else model, seed=f"{seed}/fills", is_open=sessions.is_open(source.tape_start)
         )
         self.books = Books(self._engine.get)
+        self._groups = Groups(self._engine, self.books, self._book)
         self._boundary = self._next_boundary()
         self._catch_up(source.start)
 
@@ -115,8 +118,10 @@ class Venue:
         met the market: what follows is published as updates.
         """
         record, hold = self._prepare(desk, ticket, now, replaces)
-        accepted = self._accept(desk, record, hold)
+        accepted = self._accept(desk, record, hold, ticket.exits)
         self._book(self._engine.submit(record.to_book(), now))
+        if record.order_class == OCO:
+            self._groups.activate(desk, record, now)
         return accepted
 
     def cancel(self, desk: Desk, order_id: str, now: int) -> None:
@@ -125,13 +130,14 @@ class Venue:
             return
         if not record.is_open:
             raise unprocessable(f'order is already in "{record.status.value}" state')
-        self._book(self._engine.cancel(order_id, now))
+        self._groups.cancel(record, now)
 
     def cancel_all(self, desk: Desk, now: int) -> list[str]:
-        ids = list(desk.open)
-        for order_id in ids:
-            self._book(self._engine.cancel(order_id, now))
-        return ids
+        records = list(desk.open.values())
+        for record in records:
+            if record.is_open:
+                self._groups.cancel(record, now)
+        return [record.order_id for record in records]
 
     def replace(self, desk: Desk, order_id: str, changed: dict[str, object], now: int) -> OrderRecord:
         """Put a changed order in the place of a working one. `changed` holds Ticket fields; `quantity` is the total,
@@ -139,6 +145,8 @@ class Venue:
         """
         old = self.order(desk, order_id)
         ticket = replacement(old, changed, self.catalogue)
+        if "quantity" in changed and (old.parent_id or old.order_class == OCO):
+            raise unprocessable("the quantity of an exit follows from its group")
         held = desk.account.take_hold(old.order_id)
         try:
             record, hold = self._prepare(desk, ticket, now, old)
@@ -146,6 +154,7 @@ class Venue:
             if held is not None:
                 desk.account.hold(old.order_id, held)
             raise
+        self._groups.inherit(desk, old, record)
         accepted = self._accept(desk, record, hold)
         self._book(self._engine.replace(old.order_id, record.to_book(), now))
         return accepted
@@ -181,9 +190,11 @@ class Venue:
         self.desks[desk.account_id] = desk
         for record in records:
             desk.add(record)
-            if not record.is_open:
+            if not record.is_open or record.status is OrderStatus.HELD:
                 continue
             self._engine.restore(record.to_book(), record.filled_quantity, record.high_water_mark)
+            if record.is_covered:
+                continue
             closing = desk.account.quantity(record.symbol) * record.side.sign < 0
             unit = ZERO if closing else record.limit_price or self.ask_of(record.symbol)
             hold = Hold(
@@ -233,7 +244,9 @@ class Venue:
         if self.sessions.is_open(now):
             self._book(self._engine.open_session(now))
 
-    def _prepare(self, desk: Desk, ticket: Ticket, now: int, replaces: OrderRecord | None) -> tuple[OrderRecord, Hold]:
+    def _prepare(
+        self, desk: Desk, ticket: Ticket, now: int, replaces: OrderRecord | None
+    ) -> tuple[OrderRecord, Hold | None]:
         account, symbol = desk.account, ticket.symbol
         if account.configuration.get("suspend_trade"):
             raise forbidden("new orders are rejected by user request")
@@ -242,8 +255,11 @@ class Venue:
         ask = self.ask_of(symbol)
         quantity = rules.order_quantity(ticket, ask)
         rules.check_cost(ticket, quantity, ask)
+        if ticket.exits is not None:
+            check_exits(ticket.exits, ticket.side, ticket.limit_price or ask)
         rules.check_wash_trade(ticket, (r for r in desk.open.values() if r is not replaces))
-        hold = rules.reserve(ticket, quantity, account, self.price_of, ask)
+        covered = replaces is not None and replaces.is_covered
+        hold = None if covered else rules.reserve(ticket, quantity, account, self.price_of, ask)
         return self._record(desk, ticket, quantity, now, replaces), hold
 
     def _record(
@@ -270,12 +286,15 @@ class Venue:
             replaces=None if replaces is None else replaces.order_id,
         )
 
-    def _accept(self, desk: Desk, record: OrderRecord, hold: Hold) -> OrderRecord:
+    def _accept(self, desk: Desk, record: OrderRecord, hold: Hold | None, exits: Exits | None = None) -> OrderRecord:
         desk.add(record)
-        desk.account.hold(record.order_id, hold)
+        if hold is not None:
+            desk.account.hold(record.order_id, hold)
+        if exits is not None:
+            self._groups.make_legs(desk, record, exits, self.new_id)
         self.orders_taken += 1
         return msgspec.structs.replace(record)
 
     def _book(self, updates: list[Update]) -> None:
         for update in updates:
-            self.books.book(update)
+            self._groups.react(self.books.book(update), update)

@@ -5,6 +5,7 @@ Money is text, times are RFC 3339 with nanoseconds, crypto positions lose their 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
@@ -65,8 +66,8 @@ def average_price(record: OrderRecord) -> str | None:
     return number((record.filled_value / record.filled_quantity).quantize(_AVERAGE, ROUND_HALF_EVEN))
 
 
-def order(record: OrderRecord) -> Json:
-    """The documented order object, nulls included."""
+def order(record: OrderRecord, legs: Sequence[OrderRecord] = ()) -> Json:
+    """The documented order object, nulls included, and the orders that are to be shown inside it."""
     crypto = "/" in record.symbol
     return {
         "id": record.order_id,
@@ -88,7 +89,7 @@ def order(record: OrderRecord) -> Json:
         "qty": number(record.quantity) if record.notional is None else None,
         "filled_qty": number(record.filled_quantity),
         "filled_avg_price": average_price(record),
-        "order_class": "",
+        "order_class": record.order_class,
         "order_type": record.type.value,
         "type": record.type.value,
         "side": record.side.value,
@@ -98,7 +99,7 @@ def order(record: OrderRecord) -> Json:
         "stop_price": None if record.type is OrderType.TRAILING_STOP else _maybe_number(record.stop_price),
         "status": record.status.value,
         "extended_hours": record.extended_hours,
-        "legs": None,
+        "legs": [order(leg) for leg in legs] or None,
         "trail_percent": _maybe_number(record.trail_percent),
         "trail_price": _maybe_number(record.trail_price),
         "hwm": _maybe_number(record.high_water_mark),

@@ -11,10 +11,10 @@ from aiohttp import web
 
 from engine.domain.market import NANOSECONDS
 from engine.exchange.desk import Desk
+from engine.exchange.numbers import read_object
 from engine.exchange.refusals import Refusal, malformed
 from engine.exchange.server.faults import Fault, FaultKind
 from engine.exchange.server.floor import Floor
-from engine.exchange.ticket import read_object
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

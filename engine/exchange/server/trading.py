@@ -13,21 +13,14 @@ from engine.domain.orders import OrderType, TimeInForce
 from engine.exchange import wire
 from engine.exchange.assets import Asset
 from engine.exchange.desk import Desk
+from engine.exchange.numbers import MAX_PRICE, MAX_QUANTITY, read_number, read_price, to_number
 from engine.exchange.orders import QUANTITY_STEP
 from engine.exchange.records import OrderRecord
 from engine.exchange.refusals import Refusal, invalid, not_found
 from engine.exchange.server.floor import Floor
 from engine.exchange.server.http import DESK, read_json, reply
 from engine.exchange.server.times import query_flag, query_integer, query_list, query_time, query_word
-from engine.exchange.ticket import (
-    MAX_PRICE,
-    MAX_QUANTITY,
-    read_client_order_id,
-    read_number,
-    read_order,
-    read_price,
-    to_number,
-)
+from engine.exchange.ticket import read_client_order_id, read_order
 from engine.exchange.triggers import to_decimal
 
 _REPLACE_TIMES = (TimeInForce.DAY, TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK)
@@ -57,14 +50,15 @@ class TradingRoutes:
         ticket = read_order(await read_json(request), floor.venue.catalogue)
         record = floor.venue.submit(request[DESK], ticket, floor.stamp())
         await floor.commit()
-        return reply(wire.order(record))
+        return reply(wire.order(record, request[DESK].legs(record)))
 
     async def list_orders(self, request: web.Request) -> web.Response:
         query = request.query
         limit = query_integer(query, "limit", 50, 1, 500)
         newest = query_word(query, "direction", "desc", ("asc", "desc")) == "desc"
-        found = islice(_select(request[DESK], query, newest), limit)
-        return reply([wire.order(record) for record in found])
+        nested, desk = query_flag(query, "nested"), request[DESK]
+        found = islice(_select(desk, query, newest, nested), limit)
+        return reply([wire.order(record, desk.legs(record) if nested else ()) for record in found])
 
     async def by_client_order_id(self, request: web.Request) -> web.Response:
         client_order_id = request.query.get("client_order_id", "")
@@ -74,7 +68,9 @@ class TradingRoutes:
         return reply(wire.order(record))
 
     async def get_order(self, request: web.Request) -> web.Response:
-        return reply(wire.order(self._floor.venue.order(request[DESK], request.match_info["order_id"])))
+        desk = request[DESK]
+        record = self._floor.venue.order(desk, request.match_info["order_id"])
+        return reply(wire.order(record, desk.legs(record) if query_flag(request.query, "nested") else ()))
 
     async def cancel(self, request: web.Request) -> web.Response:
         self._floor.venue.cancel(request[DESK], request.match_info["order_id"], self._floor.stamp())
@@ -147,15 +143,18 @@ class TradingRoutes:
         )
 
 
-def _select(desk: Desk, query: Any, newest: bool) -> Iterator[OrderRecord]:
-    """The orders that a list request asks for. `after` and `until` exclude their own instant."""
+def _select(desk: Desk, query: Any, newest: bool, nested: bool) -> Iterator[OrderRecord]:
+    """The orders that a list request asks for. `after` and `until` exclude their own instant. With `nested`,
+    the legs of complex orders come inside them only.
+    """
     status = query_word(query, "status", "open", ("open", "closed", "all"))
     after, until = query_time(query, "after"), query_time(query, "until")
     side = query_word(query, "side", "any", ("buy", "sell", "any"))
     symbols = {symbol.replace("/", "") for symbol in query_list(query, "symbols")}
     for record in _candidates(desk, status, newest):
         if (
-            (status == "all" or record.is_open == (status == "open"))
+            not (nested and record.parent_id)
+            and (status == "all" or record.is_open == (status == "open"))
             and (after is None or record.created_at > after)
             and (until is None or record.created_at < until)
             and side in ("any", record.side.value)
