@@ -128,6 +128,4 @@ class BotStatus(msgspec.Struct, frozen=True, kw_only=True, tag="bot_status"):
     error: str = ""
 
 
-Message = (
-    Candles | Quotes | FeedStatus | HistoryRequest | HistoryReply | Watch | Signals | BotStatus
-)
+Message = Candles | Quotes | FeedStatus | HistoryRequest | HistoryReply | Watch | Signals | BotStatus

@@ -1,0 +1,175 @@
+"""What every child process has: its settings, a way to speak to its parent, and the news that it should stop.
+
+The first line on stdin is one JSON object with the settings, secrets included, so that nothing secret is in an argument
+or the environment. After it, the end of stdin means that the parent is gone or wants the child to stop. Speech is one
+JSON object a line on stdout with a `type`: ready, heartbeat, log, or whatever `report` is given.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import logging
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Awaitable, Callable
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from engine.clock import Clock, SystemClock
+from engine.domain.errors import ConfigurationError, PaddockError
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+HEARTBEAT = 1.0
+"""Seconds between heartbeats."""
+GRACE = 8.0
+"""Seconds that a child which was told to stop may take before it ends itself."""
+_PR_SET_PDEATHSIG = 1
+
+
+class Speech:
+    """Writes JSON lines to the parent. A parent that no longer reads is no reason to fail."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._lock = threading.Lock()
+        self._encoder = msgspec.json.Encoder()
+
+    def say(self, kind: str, fields: dict[str, Any]) -> None:
+        line = self._encoder.encode({"type": kind, **fields}) + b"\n"
+        with self._lock:
+            try:
+                while line:
+                    line = line[os.write(self._descriptor, line) :]
+            except OSError:
+                return
+
+
+class Child(Generic[S]):
+    """The runtime given to a worker's `main`."""
+
+    def __init__(self, name: str, settings: S, clock: Clock, speech: Speech) -> None:
+        self.name = name
+        self.settings = settings
+        self.clock = clock
+        self.stopping = asyncio.Event()
+        self._speech = speech
+        self._progress = 0
+        self._detail = ""
+
+    def ready(self, detail: str = "") -> None:
+        """Say, once, that the work has begun. `detail` may be an address or the like."""
+        self._detail = detail or self._detail
+        self._speech.say("ready", {"detail": self._detail})
+
+    def progress(self, units: int = 1) -> None:
+        """Count work done; a child that lives but does nothing is found out by this."""
+        self._progress += units
+
+    def detail(self, text: str) -> None:
+        self._detail = text
+
+    def report(self, kind: str, **fields: Any) -> None:
+        self._speech.say(kind, fields)
+
+    def beat(self) -> None:
+        self._speech.say("heartbeat", {"progress": self._progress, "detail": self._detail})
+
+
+class _LogLines(logging.Handler):
+    def __init__(self, speech: Speech) -> None:
+        super().__init__(logging.INFO)
+        self._speech = speech
+
+    def emit(self, record: logging.LogRecord) -> None:
+        fields: dict[str, Any] = {
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "text": record.getMessage(),
+            "timestamp": int(record.created * 1e9),
+        }
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None:
+            fields["traceback"] = "".join(traceback.format_exception(error))
+        for source in (error, record):
+            for extra in ("remedy", "category"):
+                value = getattr(source, extra, "")
+                if value and extra not in fields:
+                    fields[extra] = str(value)
+        self._speech.say("log", fields)
+
+
+def run_child(name: str, settings_type: type[S], main: Callable[[Child[S]], Awaitable[None]]) -> int:
+    """Run a worker to its end; returns the exit code (0, or as in `engine.domain.errors`, or 1)."""
+    _die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is the parent's to handle
+    speech = Speech(os.dup(1))
+    handler = _LogLines(speech)
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    log = logging.getLogger(name)
+    try:
+        line = sys.stdin.buffer.readline()
+        settings = _settings(line, settings_type)
+        asyncio.run(_live(Child(name, settings, SystemClock(), speech), main))
+    except PaddockError as error:
+        log.log(logging.ERROR, "%s", error.message, extra={"remedy": error.remedy, "category": error.category})
+        return error.exit_code
+    except Exception:
+        log.exception("%s ended by an error nobody expected", name)
+        return 1
+    return 0
+
+
+def _settings(line: bytes, settings_type: type[S]) -> S:
+    try:
+        return msgspec.json.decode(line, type=settings_type)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise ConfigurationError(
+            f"The settings on stdin cannot be used: {error}",
+            "A worker is started by the console; by hand, give it one line of JSON on stdin.",
+        ) from None
+
+
+async def _live(child: Child[S], main: Callable[[Child[S]], Awaitable[None]]) -> None:
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, child.stopping.set)
+    _watch_stdin(loop, child.stopping)
+    heart = asyncio.create_task(_beat(child))
+    try:
+        await main(child)
+    finally:
+        heart.cancel()
+        await asyncio.gather(heart, return_exceptions=True)
+
+
+async def _beat(child: Child[S]) -> None:
+    while True:
+        child.beat()
+        await asyncio.sleep(HEARTBEAT)
+
+
+def _watch_stdin(loop: asyncio.AbstractEventLoop, stopping: asyncio.Event) -> None:
+    """A thread waits for the end of stdin: it works even while the event loop is stuck, and then ends the process."""
+
+    def watch() -> None:
+        while os.read(0, 4096):
+            continue
+        try:
+            loop.call_soon_threadsafe(stopping.set)
+        except RuntimeError:
+            return
+        threading.Event().wait(GRACE)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="stdin", daemon=True).start()
+
+
+def _die_with_parent() -> None:
+    """Linux sends SIGKILL when the thread that spawned us ends; elsewhere the end of stdin has to do."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
