@@ -74,6 +74,7 @@ class Books:
         if update.replaced_by:
             record.replaced_by = update.replaced_by
         if (working := self._working(record.order_id)) is not None:
+            record.is_triggered = working.triggered
             record.high_water_mark = working.high_water_mark
             if record.type is OrderType.TRAILING_STOP:
                 record.stop_price = working.stop

@@ -32,13 +32,14 @@ class Groups:
 
     def make_legs(self, desk: Desk, parent: OrderRecord, exits: Exits, new_id: Callable[[], str]) -> None:
         """Put the exits of `parent` on the desk, HELD until they are activated."""
-        legs = []
+        legs: list[OrderRecord] = []
         if exits.take_profit is not None and exits.order_class != OCO:
             legs.append(_leg(parent, exits, new_id, type=OrderType.LIMIT, limit_price=exits.take_profit))
         if exits.stop is not None:
             kind = OrderType.STOP if exits.stop_limit is None else OrderType.STOP_LIMIT
             leg = _leg(parent, exits, new_id, type=kind, limit_price=exits.stop_limit, stop_price=exits.stop)
-            leg.is_covered = exits.take_profit is not None
+            if exits.take_profit is not None:
+                leg.covered_by = legs[0].order_id if legs else parent.order_id
             legs.append(leg)
         parent.order_class = exits.order_class
         parent.legs = tuple(leg.order_id for leg in legs)
@@ -50,7 +51,13 @@ class Groups:
     def inherit(self, desk: Desk, old: OrderRecord, new: OrderRecord) -> None:
         """`new` takes the place that `old` has in its group."""
         new.order_class, new.parent_id, new.legs = old.order_class, old.parent_id, old.legs
-        new.is_covered = old.is_covered
+        new.covered_by = old.covered_by
+        for sibling in self._siblings(desk, old):
+            if sibling.covered_by == old.order_id:
+                sibling.covered_by = new.order_id
+                if self._engine.get(sibling.order_id) is not None:
+                    self._engine.amend(sibling.order_id, cancels=new.order_id)
+                self._books.keep(sibling)
         if (parent := self._parent(desk, old)) is not None:
             parent.legs = tuple(new.order_id if leg == old.order_id else leg for leg in parent.legs)
             self._books.keep(parent)
@@ -66,9 +73,8 @@ class Groups:
             if leg.status is not OrderStatus.HELD:
                 continue
             leg.status = OrderStatus.PENDING_NEW
-            if not leg.is_covered:
-                hold = Hold(symbol=leg.symbol, side=leg.side, quantity=leg.remaining, unit_value=ZERO, closes=True)
-                desk.account.hold(leg.order_id, hold)
+            if not leg.covered_by:
+                self._hold(desk, leg)
             self._book(self._engine.submit(leg.to_book(), now))
 
     def react(self, record: OrderRecord, update: Update) -> None:
@@ -86,8 +92,20 @@ class Groups:
         elif update.kind is UpdateKind.FILL:
             self._end(self._siblings(desk, record), update.timestamp)
         elif update.kind in _ENDS:
-            parent = self._parent(desk, record)
-            self._end([*self._siblings(desk, record), *([] if parent is None else [parent])], update.timestamp)
+            self._exit_ended(desk, record, update.timestamp)
+
+    def _exit_ended(self, desk: Desk, record: OrderRecord, now: int) -> None:
+        """The rest of the group ends with it, except for a stop that has been set off: that goes on alone."""
+        parent = self._parent(desk, record)
+        rest = self._siblings(desk, record) if parent is None else [*self._siblings(desk, record), parent]
+        for other in rest:
+            working = self._engine.get(other.order_id)
+            if working is not None and working.triggered:
+                other.covered_by = ""
+                self._hold(desk, other)
+                self._books.keep(other)
+            else:
+                self._end([other], now)
 
     def cancel(self, record: OrderRecord, now: int) -> None:
         """Cancel one open order, wherever it waits; its group follows."""
@@ -102,15 +120,20 @@ class Groups:
                 self._book([Update(kind=UpdateKind.CANCELED, order=order, timestamp=now)])
 
     def _shrink(self, desk: Desk, sibling: OrderRecord, filled: OrderRecord) -> None:
-        if self._engine.get(sibling.order_id) is None:
+        stands = self._engine.get(sibling.order_id) is not None
+        if not stands and sibling.status is not OrderStatus.HELD:
             return
         sibling.quantity = sibling.filled_quantity + filled.remaining
-        self._engine.resize(sibling.order_id, sibling.quantity)
-        hold = desk.account.take_hold(sibling.order_id)
-        if hold is not None:
-            hold.quantity = sibling.remaining
-            desk.account.hold(sibling.order_id, hold)
+        if stands:
+            self._engine.amend(sibling.order_id, quantity=sibling.quantity)
+        if desk.account.take_hold(sibling.order_id) is not None:
+            self._hold(desk, sibling)
         self._books.keep(sibling)
+
+    @staticmethod
+    def _hold(desk: Desk, exit_: OrderRecord) -> None:
+        hold = Hold(symbol=exit_.symbol, side=exit_.side, quantity=exit_.remaining, unit_value=ZERO, closes=True)
+        desk.account.hold(exit_.order_id, hold)
 
     @staticmethod
     def _parent(desk: Desk, record: OrderRecord) -> OrderRecord | None:

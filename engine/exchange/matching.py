@@ -21,6 +21,7 @@ from engine.exchange.bars import bar_candidates
 from engine.exchange.book import Book
 from engine.exchange.fills import AlpacaFill, FillModel, cap
 from engine.exchange.orders import NewOrder, Update, UpdateKind, Working, refusal
+from engine.exchange.seen import Seen
 from engine.exchange.triggers import follow, is_triggered, to_decimal, within_limit
 
 _AT_ONCE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
@@ -46,8 +47,7 @@ class MatchingEngine:
         self._sequence = 0
         self._books: dict[str, Book] = {}
         self._working: dict[str, Working] = {}
-        self._quotes: dict[str, Quote] = {}
-        self._last: dict[str, float] = {}
+        self._seen = Seen()
 
     @property
     def is_open(self) -> bool:
@@ -75,10 +75,14 @@ class MatchingEngine:
         updates += self._meet_market(working, now)
         return updates
 
-    def restore(self, order: NewOrder, filled: Decimal, high_water_mark: Decimal | None = None) -> None:
+    def restore(
+        self, order: NewOrder, filled: Decimal, high_water_mark: Decimal | None = None, *, triggered: bool = False
+    ) -> None:
         """Put an order of an earlier run back into the book, without an update."""
         working = self._enter(order)
         working.filled = filled
+        if triggered and working.waits_for_trigger:
+            self._books[order.symbol].trigger(working)
         if high_water_mark is not None:
             working.high_water_mark = None
             follow(working, high_water_mark)
@@ -102,14 +106,16 @@ class MatchingEngine:
         )
         return [replaced, *self.submit(order, now)]
 
-    def resize(self, order_id: str, quantity: Decimal) -> None:
-        """Change the quantity of an order in place, its filled part included; it keeps its time priority."""
+    def amend(self, order_id: str, **changed: Decimal | str) -> None:
+        """Change the `quantity` of an order in place, its filled part included, or what it `cancels`; it keeps its time
+        priority.
+        """
         working = self._find(order_id)
-        working.order = msgspec.structs.replace(working.order, quantity=quantity)
+        working.order = msgspec.structs.replace(working.order, **changed)
 
     def on_quote(self, quote: Quote) -> list[Update]:
         symbol = quote.symbol
-        self._quotes[symbol] = quote
+        self._seen.quotes[symbol] = quote
         book = self._books.get(symbol)
         if book is None:
             return []
@@ -123,19 +129,19 @@ class MatchingEngine:
     def on_trade(self, trade: Trade) -> list[Update]:
         """A print sets stops off; where no quote is known it is the market itself."""
         symbol = trade.symbol
-        self._last[symbol] = trade.price
+        self._seen.prints[symbol] = trade.price
         book = self._books.get(symbol)
         if book is None:
             return []
         updates = self._trigger(book, to_decimal(trade.price), trade.timestamp) if book.stops else []
-        if symbol not in self._quotes:
+        if symbol not in self._seen.quotes:
             for side in Side:
                 updates += self._sweep(book, side, trade.price, trade.size, trade.timestamp)
         return updates
 
     def on_bar(self, bar: Bar) -> list[Update]:
         """Orders that stand when the bar begins meet it: see `bars.bar_price`. Stamped with the bar's start."""
-        self._last[bar.symbol] = bar.close
+        self._seen.prints[bar.symbol] = bar.close
         book = self._books.get(bar.symbol)
         if book is None:
             return []
@@ -171,7 +177,7 @@ class MatchingEngine:
         self._sequence += 1
         active = self._is_open or order.extended_hours or is_crypto(order.symbol)
         working = Working(order=order, sequence=self._sequence, active=active, stop=order.stop_price)
-        if (last := self._last.get(order.symbol)) is not None:
+        if (last := self._seen.prints.get(order.symbol)) is not None:
             follow(working, to_decimal(last))
         self._working[order.order_id] = working
         self._books.setdefault(order.symbol, Book()).add(working)
@@ -205,26 +211,17 @@ class MatchingEngine:
 
     def _meet_market(self, working: Working, now: int) -> list[Update]:
         """A new order against the market as it stands. Older orders at the same price have had their turn."""
+        updates: list[Update] = []
         if working.waits_for_trigger:
-            last = self._last.get(working.order.symbol)
+            last = self._seen.prints.get(working.order.symbol)
             if last is None or not is_triggered(working, to_decimal(last)):
                 return []
-            self._books[working.order.symbol].trigger(working)
+            updates += self._set_off(self._books[working.order.symbol], working, now)
         side = working.order.side
-        price, displayed = self._market(working.order.symbol, side)
-        updates: list[Update] = []
+        price, displayed = self._seen.meets(working.order.symbol, side)
         if price > 0 and within_limit(working, decimal_price := to_decimal(price)):
-            updates = self._fill(working, decimal_price, self._model.available(displayed), now)
+            updates += self._fill(working, decimal_price, self._model.available(displayed), now)
         return updates + self._end_at_once(working, now)
-
-    def _market(self, symbol: str, side: Side) -> tuple[float, float]:
-        """Price and displayed size that an order of `side` meets; 0 when there is none."""
-        quote = self._quotes.get(symbol)
-        if quote is None:
-            return self._last.get(symbol, 0.0), 0.0
-        if side is Side.BUY:
-            return quote.ask_price, quote.ask_size
-        return quote.bid_price, quote.bid_size
 
     def _sweep(self, book: Book, side: Side, price: float, displayed: float, now: int) -> list[Update]:
         at = to_decimal(price)
@@ -246,9 +243,14 @@ class MatchingEngine:
                 continue
             follow(working, price)
             if is_triggered(working, price):
-                book.trigger(working)
+                updates += self._set_off(book, working, now)
                 updates += self._meet_market(working, now)
         return updates
+
+    def _set_off(self, book: Book, working: Working, now: int) -> list[Update]:
+        book.trigger(working)
+        other = self._working.get(working.order.cancels)
+        return [] if other is None else [self._end(other, UpdateKind.CANCELED, now, "the stop has been set off")]
 
     def _fill_in_bar(self, book: Book, side: Side, bar: Bar, standing: list[Working]) -> list[Update]:
         available = self._model.bar_available(bar.volume)

@@ -29,6 +29,8 @@ class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
     trail_percent: Decimal | None = None
     extended_hours: bool = False
     owner: str = ""
+    cancels: str = ""
+    """The order that leaves the book when a trade sets this stop off, so that no quote can fill both."""
 
 
 class UpdateKind(StrEnum):

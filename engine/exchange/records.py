@@ -34,6 +34,8 @@ class OrderRecord(msgspec.Struct, kw_only=True):
     trail_price: Decimal | None = None
     trail_percent: Decimal | None = None
     high_water_mark: Decimal | None = None
+    is_triggered: bool = False
+    """A stop that has been set off."""
     extended_hours: bool = False
     filled_quantity: Decimal = ZERO
     filled_value: Decimal = ZERO
@@ -48,8 +50,8 @@ class OrderRecord(msgspec.Struct, kw_only=True):
     parent_id: str | None = None
     legs: tuple[str, ...] = ()
     """Ids of the orders that this one brings along or, for an OCO order, of its stop-loss."""
-    is_covered: bool = False
-    """Its sibling holds the quantity for both."""
+    covered_by: str = ""
+    """Id of the sibling that holds the quantity for both."""
 
     @property
     def is_open(self) -> bool:
@@ -73,4 +75,5 @@ class OrderRecord(msgspec.Struct, kw_only=True):
             trail_percent=self.trail_percent,
             extended_hours=self.extended_hours,
             owner=self.account_id,
+            cancels=self.covered_by,
         )

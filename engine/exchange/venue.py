@@ -22,6 +22,7 @@ from engine.exchange.desk import Desk, open_desk
 from engine.exchange.exits import OCO, Exits, check_exits
 from engine.exchange.fills import AlpacaFill, FillModel
 from engine.exchange.groups import Groups
+from engine.exchange.intake import open_record
 from engine.exchange.matching import MatchingEngine
 from engine.exchange.orders import ZERO, Update
 from engine.exchange.prices.base import PriceSource, TapeEvent
@@ -192,8 +193,10 @@ class Venue:
             desk.add(record)
             if not record.is_open or record.status is OrderStatus.HELD:
                 continue
-            self._engine.restore(record.to_book(), record.filled_quantity, record.high_water_mark)
-            if record.is_covered:
+            self._engine.restore(
+                record.to_book(), record.filled_quantity, record.high_water_mark, triggered=record.is_triggered
+            )
+            if record.covered_by:
                 continue
             closing = desk.account.quantity(record.symbol) * record.side.sign < 0
             unit = ZERO if closing else record.limit_price or self.ask_of(record.symbol)
@@ -258,33 +261,9 @@ class Venue:
         if ticket.exits is not None:
             check_exits(ticket.exits, ticket.side, ticket.limit_price or ask)
         rules.check_wash_trade(ticket, (r for r in desk.open.values() if r is not replaces))
-        covered = replaces is not None and replaces.is_covered
+        covered = replaces is not None and replaces.covered_by
         hold = None if covered else rules.reserve(ticket, quantity, account, self.price_of, ask)
-        return self._record(desk, ticket, quantity, now, replaces), hold
-
-    def _record(
-        self, desk: Desk, ticket: Ticket, quantity: Decimal, now: int, replaces: OrderRecord | None
-    ) -> OrderRecord:
-        return OrderRecord(
-            order_id=self.new_id(),
-            account_id=desk.account_id,
-            client_order_id=ticket.client_order_id or self.new_id(),
-            asset_id=ticket.asset.asset_id,
-            symbol=ticket.symbol,
-            side=ticket.side,
-            type=ticket.type,
-            time_in_force=ticket.time_in_force,
-            quantity=quantity,
-            notional=ticket.notional,
-            limit_price=ticket.limit_price,
-            stop_price=ticket.stop_price,
-            trail_price=ticket.trail_price,
-            trail_percent=ticket.trail_percent,
-            extended_hours=ticket.extended_hours,
-            created_at=now,
-            updated_at=now,
-            replaces=None if replaces is None else replaces.order_id,
-        )
+        return open_record(desk, ticket, quantity, now, replaces, self.new_id), hold
 
     def _accept(self, desk: Desk, record: OrderRecord, hold: Hold | None, exits: Exits | None = None) -> OrderRecord:
         desk.add(record)
