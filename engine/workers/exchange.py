@@ -1,20 +1,27 @@
-"""The built-in exchange as a child process: what the demo trades on."""
+"""The local exchange as a child process: what the demo and a replay trade on."""
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import msgspec
 
 from engine.exchange.assets import DEFAULT_SYMBOLS
-from engine.exchange.server import ExchangeOptions, serve
+from engine.exchange.server import ExchangeOptions, ExchangeServer
 from engine.processes.child import Child
+
+REPORT = 0.5
+"""Seconds between two counts of the work."""
 
 
 class Settings(msgspec.Struct, kw_only=True):
+    """As ExchangeOptions; `port` 0 takes a free one, `replay` and `state` are folders."""
+
+    host: str = "127.0.0.1"
     port: int = 0
     seed: int = 1
-    symbols: list[str] = list(DEFAULT_SYMBOLS)
+    symbols: tuple[str, ...] = DEFAULT_SYMBOLS
     replay: str | None = None
     day: str | None = None
     speed: float = 1.0
@@ -22,14 +29,34 @@ class Settings(msgspec.Struct, kw_only=True):
 
 
 async def main(child: Child[Settings]) -> None:
-    settings = child.settings
-    options = ExchangeOptions(
+    """Says ready with the exchange's URL. Its progress counts steps of the market and messages sent."""
+    async with ExchangeServer(read_options(child.settings)) as server:
+        child.ready(server.url)
+        report = asyncio.create_task(_report(child, server))
+        try:
+            await server.wait(child.stopping)
+        finally:
+            report.cancel()
+            await asyncio.gather(report, return_exceptions=True)
+
+
+def read_options(settings: Settings) -> ExchangeOptions:
+    return ExchangeOptions(
+        host=settings.host,
         port=settings.port,
         seed=settings.seed,
-        symbols=tuple(settings.symbols),
+        symbols=settings.symbols,
         replay=Path(settings.replay) if settings.replay else None,
         day=settings.day,
         speed=settings.speed,
         state=Path(settings.state) if settings.state else None,
     )
-    await serve(options, child.ready, child.stopping)
+
+
+async def _report(child: Child[Settings], server: ExchangeServer) -> None:
+    told = 0
+    while True:
+        await asyncio.sleep(REPORT)
+        done = server.counters.steps + server.counters.messages
+        child.progress(done - told)
+        told = done

@@ -96,10 +96,18 @@ class ExchangeServer:
             raise
         self._pump_task = asyncio.create_task(self._pump(), name="exchange market")
 
-    async def wait(self) -> None:
-        """Returns only by raising, when the market has stopped for an error."""
-        if self._pump_task is not None:
-            await asyncio.shield(self._pump_task)
+    async def wait(self, stop: asyncio.Event) -> None:
+        """Returns when `stop` is set. Raises whatever stops the market before that."""
+        if self._pump_task is None:
+            raise RuntimeError("the exchange has not been started")
+        stopped = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({stopped, self._pump_task}, return_when=asyncio.FIRST_COMPLETED)
+            if self._pump_task.done():
+                self._pump_task.result()
+        finally:
+            stopped.cancel()
+            await asyncio.gather(stopped, return_exceptions=True)
 
     async def close(self) -> None:
         if self._pump_task is not None:
@@ -187,6 +195,7 @@ class ExchangeServer:
         until = min(target, before + STEP)
         if until <= before:
             return False
+        floor.counters.steps += 1
         market = venue.advance(until)
         await floor.commit()
         days = [day for bar in market.minutes if (day := venue.tape.symbols[bar.symbol].today(until)) is not None]
@@ -201,13 +210,4 @@ async def serve(options: ExchangeOptions, on_ready: Callable[[str], None], stop:
     """
     async with ExchangeServer(options) as server:
         on_ready(server.url)
-        stopped = asyncio.create_task(stop.wait())
-        failed = asyncio.create_task(server.wait())
-        try:
-            await asyncio.wait({stopped, failed}, return_when=asyncio.FIRST_COMPLETED)
-            if failed.done():
-                failed.result()
-        finally:
-            stopped.cancel()
-            failed.cancel()
-            await asyncio.gather(stopped, failed, return_exceptions=True)
+        await server.wait(stop)

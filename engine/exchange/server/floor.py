@@ -28,6 +28,8 @@ _NAMESPACE = uuid.UUID("6f0b8d5e-55b5-4f1c-9d3a-0f6f2f3f7a11")
 class Counters(msgspec.Struct):
     """For heartbeats; counted since the start."""
 
+    steps: int = 0
+    """Of the market; they go on when nobody listens and when the recording has ended."""
     requests: int = 0
     refused: int = 0
     messages: int = 0
