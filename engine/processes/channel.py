@@ -1,0 +1,137 @@
+"""One operating-system process and its pipes: spawn it, read its lines, end it with its whole group."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from engine.domain.errors import UnavailableError
+
+MAX_LINE = 64 * 1024
+"""Longer lines are cut, because a child gone wrong may never send a newline."""
+CHUNK = 256 * 1024
+DRAIN_WAIT = 0.5
+"""Seconds to read what is left in the pipe of a process that has ended."""
+REAP_WAIT = 5.0
+
+
+class Channel:
+    """A running child. `on_line` gets each line of stdout and stderr, without its newline."""
+
+    def __init__(self, process: asyncio.subprocess.Process, on_line: Callable[[bytes], None]) -> None:
+        self._process = process
+        self._on_line = on_line
+        self._reader = asyncio.create_task(self._read(), name=f"pipe-{process.pid}")
+        self.exited: asyncio.Task[int] = asyncio.create_task(self._wait(), name=f"wait-{process.pid}")
+
+    @classmethod
+    async def spawn(cls, arguments: Sequence[str], settings: object, on_line: Callable[[bytes], None]) -> Channel:
+        """Raises UnavailableError when the system cannot start it."""
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *arguments,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise UnavailableError(
+                f"{arguments[0]} cannot be started: {error.strerror or error}.",
+                "Look at the memory and process limits of this machine.",
+            ) from None
+        assert process.stdin is not None
+        process.stdin.write(msgspec.json.encode(settings) + b"\n")
+        return cls(process, on_line)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def end_input(self) -> None:
+        """Close stdin: the polite way to ask for the end."""
+        if self._process.stdin is not None and not self._process.stdin.is_closing():
+            self._process.stdin.close()
+
+    def send(self, number: signal.Signals) -> None:
+        """To the child and everything it started."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, number)
+
+    async def end(self, wait: float, on_kill: Callable[[], None] | None = None) -> bool:
+        """End of stdin, SIGTERM after `wait` seconds, SIGKILL after half as much again; False when it would not go."""
+        self.end_input()
+        if await self._gone(wait):
+            return True
+        self.send(signal.SIGTERM)
+        if await self._gone(wait / 2):
+            return True
+        if on_kill is not None:
+            on_kill()
+        return await self.kill()
+
+    async def kill(self) -> bool:
+        self.send(signal.SIGKILL)
+        return await self._gone(REAP_WAIT)
+
+    async def _gone(self, timeout: float) -> bool:
+        done, _ = await asyncio.wait({self.exited}, timeout=timeout)
+        return bool(done)
+
+    async def _wait(self) -> int:
+        code = await self._process.wait()
+        # Whatever it started must not outlive it, nor keep its pipe open.
+        self.send(signal.SIGKILL)
+        done, _ = await asyncio.wait({self._reader}, timeout=DRAIN_WAIT)
+        if not done:
+            self._reader.cancel()
+            await asyncio.gather(self._reader, return_exceptions=True)
+        self.end_input()
+        return code
+
+    async def _read(self) -> None:
+        assert self._process.stdout is not None
+        rest = b""
+        cut = False
+        while chunk := await self._process.stdout.read(CHUNK):
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                if not cut:
+                    self._on_line(line[:MAX_LINE])
+                cut = False
+            if len(rest) > MAX_LINE:
+                if not cut:
+                    self._on_line(rest[:MAX_LINE])
+                rest, cut = b"", True
+        if rest and not cut:
+            self._on_line(rest)
+
+
+def in_words(code: int) -> str:
+    """An exit code as a person says it."""
+    if code < 0:
+        with contextlib.suppress(ValueError):
+            return f"killed by {signal.Signals(-code).name}"
+        return f"killed by signal {-code}"
+    meaning = _MEANINGS.get(code)
+    return f"exit code {code}: {meaning}" if meaning else f"exit code {code}"
+
+
+_MEANINGS = {
+    0: "done",
+    64: "configuration",
+    65: "data",
+    69: "unavailable",
+    75: "already running",
+    77: "keys refused",
+}
+
+
+def is_hopeless(code: int) -> bool:
+    """Exit codes of sysexits.h that no restart mends."""
+    return 64 <= code <= 78

@@ -1,0 +1,132 @@
+"""Understand what a child says, keep the tail of its log, and write it to a file; bounded in size and in rate."""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from engine.clock import Clock
+from engine.control import LogLine
+from engine.processes.events import LogRecord, ProcessEvent, Report
+
+RING = 2_000
+LINES_PER_SECOND = 500
+FILE_BYTES = 5_000_000
+FILES = 3
+MAX_TEXT = 4_000
+LOUD = frozenset({"warning", "error", "critical"})
+
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+class Speech:
+    """What one process has said. `on_ready` and `on_heartbeat` go to its unit, the rest to the owner."""
+
+    def __init__(
+        self,
+        name: str,
+        clock: Clock,
+        folder: Path | None,
+        on_event: Callable[[ProcessEvent], None],
+        on_pulse: Callable[[str, dict[str, Any]], None],
+    ) -> None:
+        self.dropped = 0
+        self._name = name
+        self._clock = clock
+        self._on_event = on_event
+        self._on_pulse = on_pulse
+        self._ring: deque[LogLine] = deque(maxlen=RING)
+        self._number = 0
+        self._second = -1
+        self._in_second = 0
+        self._file = _open(folder, name) if folder is not None else None
+
+    def hear(self, line: bytes) -> None:
+        """One line of stdout. What is no JSON object with a `type` is kept as it is."""
+        said = _object(line)
+        kind = said.pop("type", None) if said is not None else None
+        if said is None or not isinstance(kind, str):
+            self.note("info", "stdout", line.decode(errors="replace").rstrip("\r"))
+        elif kind in {"ready", "heartbeat"}:
+            self._on_pulse(kind, said)
+        elif kind == "log":
+            self._hear_log(said)
+        else:
+            self._on_event(Report(name=self._name, kind=kind, fields=said))
+
+    def note(self, level: str, logger: str, text: str) -> None:
+        """Add a line to the log; beyond the rate it is counted and dropped."""
+        now = self._clock.monotonic()
+        if int(now) != self._second:
+            self._second, self._in_second = int(now), 0
+        self._in_second += 1
+        if self._in_second > LINES_PER_SECOND:
+            self.dropped += 1
+            return
+        self._number += 1
+        text = text[:MAX_TEXT]
+        self._ring.append(
+            LogLine(number=self._number, timestamp=self._clock.now(), level=level, logger=logger, text=text)
+        )
+        if self._file is not None:
+            self._file.handle(
+                logging.LogRecord(logger, logging.INFO, "", 0, f"{level.upper():8} {logger}: {text}", None, None)
+            )
+
+    def lines(self, after: int = 0) -> list[LogLine]:
+        return [line for line in self._ring if line.number > after]
+
+    def tail(self, count: int = 50) -> str:
+        return "\n".join(line.text for line in list(self._ring)[-count:])
+
+    def last_error(self) -> LogLine | None:
+        return next((line for line in reversed(self._ring) if line.level in {"error", "critical"}), None)
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _hear_log(self, said: dict[str, Any]) -> None:
+        level = str(said.get("level", "info"))
+        logger = str(said.get("logger", ""))
+        text = str(said.get("text", ""))
+        traceback = str(said.get("traceback", ""))
+        before = self.dropped
+        self.note(level, logger, f"{text}\n{traceback}" if traceback else text)
+        if level in LOUD and self.dropped == before:
+            self._on_event(
+                LogRecord(
+                    name=self._name,
+                    level=level,
+                    logger=logger,
+                    text=text,
+                    remedy=str(said.get("remedy", "")),
+                    category=str(said.get("category", "")),
+                    traceback=traceback,
+                )
+            )
+
+
+def _object(line: bytes) -> dict[str, Any] | None:
+    if not line.startswith(b"{"):
+        return None
+    try:
+        return _decode(line)
+    except (msgspec.MsgspecError, ValueError):
+        return None
+
+
+def _open(folder: Path, name: str) -> logging.Handler:
+    folder.mkdir(parents=True, exist_ok=True)
+    handler = logging.handlers.RotatingFileHandler(
+        folder / f"{name}.log", maxBytes=FILE_BYTES, backupCount=FILES, encoding="utf-8", delay=True
+    )
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    return handler

@@ -1,0 +1,56 @@
+"""A child for the tests: behaves as its settings say."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+
+import msgspec
+
+from engine.domain.errors import ConfigurationError
+from engine.processes.child import Child, run_child
+
+
+class Settings(msgspec.Struct, kw_only=True):
+    mode: str = "well"
+
+
+async def main(child: Child[Settings]) -> None:
+    log = logging.getLogger("test")
+    match child.settings.mode:
+        case "crash":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        case "misconfigured":
+            raise ConfigurationError("The colour is wrong.", "Paint it blue.")
+        case "never-ready":
+            await child.stopping.wait()
+        case "deaf":
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            child.ready()
+            await asyncio.Event().wait()
+        case "flood":
+            child.ready()
+            for _ in range(200):
+                sys.stdout.write("x" * 1000 + "\n" * 50)
+            sys.stdout.write("y" * 1_000_000 + "\n\x00\xff{not json}\n")
+            sys.stdout.flush()
+            log.warning("flooded")
+        case "job":
+            for step in range(5):
+                child.report("progress", done=step / 5)
+            child.report("result", answer=42)
+            return
+        case "bad-job":
+            raise ConfigurationError("No such file.", "Choose another.")
+        case _:
+            child.ready("here")
+            child.progress(7)
+            log.warning("hello", extra={"remedy": "greet back"})
+    await child.stopping.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(run_child("test", Settings, main))
