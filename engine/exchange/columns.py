@@ -16,6 +16,7 @@ class Columns:
 
     def __init__(self, codes: str, limit: int) -> None:
         self.columns: list[MutableSequence[Any]] = [[] if code == "O" else array(code) for code in codes]
+        self._appends = [column.append for column in self.columns]
         self._limit = limit
         self.dropped = 0
 
@@ -23,8 +24,8 @@ class Columns:
         return len(self.columns[0])
 
     def append(self, *row: object) -> None:
-        for column, value in zip(self.columns, row, strict=True):
-            column.append(value)
+        for append, value in zip(self._appends, row, strict=True):
+            append(value)
         if len(self.columns[0]) > self._limit * 5 // 4:
             self._trim()
 

@@ -108,10 +108,17 @@ async def test_the_trade_stream_says_who_is_not_authorized(exchange: ExchangeSer
             assert json.loads((await socket.receive(WAIT)).data)["stream"] == "error"
 
 
-async def test_alpaca_py_receives_trades_and_quotes(exchange: ExchangeServer) -> None:
+@pytest.fixture
+async def busy() -> AsyncIterator[ExchangeServer]:
+    """Ten seconds of market in one."""
+    async with ExchangeServer(ExchangeOptions(symbols=("SPY", "AAPL", "BTC/USD"), speed=10.0)) as server:
+        yield server
+
+
+async def test_alpaca_py_receives_trades_and_quotes(busy: ExchangeServer) -> None:
     trades: list[Any] = []
     quotes: list[Any] = []
-    stream = StockDataStream("key", "secret", url_override=address(exchange, "/v2/iex"))
+    stream = StockDataStream("key", "secret", url_override=address(busy, "/v2/iex"))
     stream.subscribe_trades(collector(trades), "SPY")
     stream.subscribe_quotes(collector(quotes), "*")
     async with running(stream):
@@ -121,9 +128,9 @@ async def test_alpaca_py_receives_trades_and_quotes(exchange: ExchangeServer) ->
     assert all(quote.bid_price < quote.ask_price for quote in quotes)
 
 
-async def test_alpaca_py_receives_crypto(exchange: ExchangeServer) -> None:
+async def test_alpaca_py_receives_crypto(busy: ExchangeServer) -> None:
     quotes: list[Any] = []
-    stream = CryptoDataStream("key", "secret", url_override=address(exchange, "/v1beta3/crypto/us"))
+    stream = CryptoDataStream("key", "secret", url_override=address(busy, "/v1beta3/crypto/us"))
     stream.subscribe_quotes(collector(quotes), "BTC/USD")
     async with running(stream):
         await until(lambda: quotes)
@@ -169,8 +176,8 @@ async def receive(socket: Socket, packed: bool = False) -> Any:
 
 
 @pytest.mark.parametrize("packed", [True, False])
-async def test_messages_are_maps_that_begin_with_their_kind(exchange: ExchangeServer, packed: bool) -> None:
-    async with data_socket(exchange, packed=packed) as socket:
+async def test_messages_are_maps_that_begin_with_their_kind(busy: ExchangeServer, packed: bool) -> None:
+    async with data_socket(busy, packed=packed) as socket:
         await send(socket, {"action": "subscribe", "trades": ["SPY"], "quotes": ["SPY"]}, packed)
         (subscription,) = await receive(socket, packed)
         assert subscription["T"] == "subscription"
@@ -205,7 +212,13 @@ async def test_protocol_errors_have_their_codes(exchange: ExchangeServer) -> Non
         await receive(socket)
         await send(socket, {"action": "auth", "key": "key", "secret": "secret"})
         assert (await receive(socket))[0]["code"] == 403
-        for bad in ({"action": "subscribe", "trades": "SPY"}, {"action": "subscribe", "gossip": ["SPY"]}, [], 7):
+        unread: list[object] = [
+            {"action": "subscribe", "trades": "SPY"},
+            {"action": "subscribe", "gossip": ["SPY"]},
+            [],
+            7,
+        ]
+        for bad in unread:
             await send(socket, bad)
             assert (await receive(socket))[0]["code"] == 400
 
@@ -239,8 +252,8 @@ async def test_limits_on_symbols_and_connections_are_kept() -> None:
             assert (await receive(second))[0]["code"] == 406
 
 
-async def test_the_test_feed_has_its_own_symbol(exchange: ExchangeServer) -> None:
-    async with data_socket(exchange, "/v2/test") as socket:
+async def test_the_test_feed_has_its_own_symbol(busy: ExchangeServer) -> None:
+    async with data_socket(busy, "/v2/test") as socket:
         await send(socket, {"action": "subscribe", "trades": ["*"], "quotes": ["FAKEPACA"]})
         await receive(socket)
         messages = await receive(socket)

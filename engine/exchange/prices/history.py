@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from engine.domain.market import NANOSECONDS, is_crypto
 from engine.exchange.assets import profile
 from engine.exchange.prices.base import BarColumns, Floats, Integers, aggregate
-from engine.exchange.prices.shape import MINUTE, activity, in_regular_hours, minute_of_day
+from engine.exchange.prices.shape import MINUTE, activity, in_regular_hours, minute_of_day, pace
 from engine.exchange.sessions import midnight
 
 MINUTE_DAYS = 30
@@ -80,7 +80,7 @@ class History:
         own = np.sqrt(1 - known.correlation**2)
         returns = sigma * (known.correlation * draws[0] + own * draws[1])
         prices = _prices(returns, sigma, draws[2:4], self._levels[symbol], _MINUTE_PULL)
-        return Compact(timestamps, prices, _volumes(symbol, np.sqrt(shape), draws[4]))
+        return Compact(timestamps, prices, _volumes(symbol, pace(shape, self._regular_hours), draws[4]))
 
     def _grid(self, crypto: bool) -> tuple[Integers, Floats]:
         """The minutes there are, and how lively each is."""

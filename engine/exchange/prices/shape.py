@@ -29,6 +29,14 @@ def activity(minutes: Floats) -> Floats:
     return np.where((position >= 0) & (position < 1), u_shape, OUTSIDE)
 
 
+def pace(levels: Floats, regular_hours: bool) -> Floats:
+    """Prints and quotes as a multiple of their mean. Round the clock a demo is never slower than at the day's mean, or
+    whoever looks at it at night would wait for prices.
+    """
+    rates: Floats = np.sqrt(levels)
+    return rates if regular_hours else np.maximum(rates, 1.0)
+
+
 def in_regular_hours(timestamps: Integers) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
     """Whether each time is between 09:30 and 16:00 on a weekday in New York."""
     minutes = minute_of_day(timestamps)

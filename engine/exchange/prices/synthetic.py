@@ -6,6 +6,7 @@ sizes mostly round lots, spreads and message rates follow the shape of a trading
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -14,7 +15,7 @@ from engine.domain.market import NANOSECONDS, Quote, Trade, is_crypto
 from engine.exchange.assets import profile
 from engine.exchange.prices.base import BarColumns, Floats, TapeEvent
 from engine.exchange.prices.history import SESSION_SECONDS, History
-from engine.exchange.prices.shape import MINUTE, activity, in_regular_hours, minute_of_day
+from engine.exchange.prices.shape import MINUTE, activity, in_regular_hours, minute_of_day, pace
 
 RECENT = 15 * MINUTE
 """How long the tape has run when the exchange opens its doors."""
@@ -106,7 +107,7 @@ class SyntheticPrices:
         """Volatility levels and event rates of the symbols in this minute."""
         at = np.array([start], np.int64)
         levels = np.where(self._crypto, 1.0, activity(minute_of_day(at))[0])
-        rates = EVENT_RATE * np.sqrt(levels)
+        rates = EVENT_RATE * pace(levels, self._regular_hours)
         if self._regular_hours and not in_regular_hours(at)[0]:
             rates = np.where(self._crypto, rates, 0.0)
         return levels, rates
@@ -134,7 +135,7 @@ class SyntheticPrices:
     def _decide(self, index: int, at: int, mid: float, draw: list[float]) -> list[TapeEvent]:
         """One moment of one symbol: a fresh quote, or a print inside a quote that is as fresh as it."""
         known = self._profiles[index]
-        spread = max(1, round(known.spread_bps * mid * 0.01 * (0.6 - np.log(1 - draw[1]) * 0.5)))
+        spread = max(1, round(known.spread_bps * mid * 0.01 * (0.6 - math.log(1 - draw[1]) * 0.5)))
         bid = max(1, round(mid * 100 - spread / 2))
         prints = draw[2] < 0.5
         events: list[TapeEvent] = []
