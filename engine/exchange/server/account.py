@@ -84,7 +84,7 @@ class AccountRoutes:
         now = floor.now()
         return reply(
             {
-                "timestamp": wire.rfc3339(now),
+                "timestamp": wire.rfc3339(now + round(floor.faults.clock_skew * NANOSECONDS)),
                 "is_open": floor.venue.is_open,
                 "next_open": wire.rfc3339(floor.venue.sessions.next_open(now)),
                 "next_close": wire.rfc3339(floor.venue.sessions.next_close(now)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -78,11 +79,21 @@ class Gate:
         fault = None if admin else floor.faults.for_request(request.method, request.path)
         if fault is not None and fault.kind is FaultKind.HTTP_STATUS and not fault.after:
             return _faulty(fault)
+        if fault is not None and fault.kind is FaultKind.DELAY:
+            return await self._delayed(fault, request, handler)
         response = await self._answer(request, handler)
         if fault is not None:
             return _lost(request) if fault.kind is FaultKind.LOSE_RESPONSE else _faulty(fault)
         if response.status >= 400:
             floor.counters.refused += 1
+        return response
+
+    async def _delayed(self, fault: Fault, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not fault.after:
+            await asyncio.sleep(fault.seconds)
+        response = await self._answer(request, handler)
+        if fault.after:
+            await asyncio.sleep(fault.seconds)
         return response
 
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:

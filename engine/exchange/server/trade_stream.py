@@ -11,6 +11,7 @@ from aiohttp import WSMsgType, web
 from engine.exchange import wire
 from engine.exchange.changes import Notice
 from engine.exchange.refusals import Refusal
+from engine.exchange.server.faults import FaultKind
 from engine.exchange.server.floor import Floor
 from engine.exchange.server.outbox import Outbox
 
@@ -54,11 +55,21 @@ class TradeStreams:
         if self._floor.faults.is_muted("trading"):
             return
         for notice in notices:
-            interested = [x for x in self._listeners if x.listens and x.account_id == notice.account_id]
-            if interested:
-                frame = _encode({"stream": "trade_updates", "data": trade_update(notice)})
-                for listener in interested:
-                    self._put(listener, frame)
+            fault = self._floor.faults.for_update()
+            if fault is None:
+                self._send(notice)
+            elif fault.kind is FaultKind.DUPLICATE_UPDATES:
+                self._send(notice)
+                self._send(notice)
+            elif fault.kind is FaultKind.DELAY_UPDATES:
+                asyncio.get_running_loop().call_later(fault.seconds, self._send, notice)
+
+    def _send(self, notice: Notice) -> None:
+        interested = [x for x in self._listeners if x.listens and x.account_id == notice.account_id]
+        if interested:
+            frame = _encode({"stream": "trade_updates", "data": trade_update(notice)})
+            for listener in interested:
+                self._put(listener, frame)
 
     def _put(self, listener: Listener, frame: bytes) -> None:
         self._floor.counters.messages += 1
