@@ -1,13 +1,13 @@
 """The exception tree of the project; each error says what to do about it and who must act.
 
-    PaddockError
-    ├── ConfigurationError      a setting is wrong (exit code 64)
-    ├── DataError               a file or message cannot be read (exit code 65)
-    ├── UnavailableError        a service, port or display is missing (exit code 69)
-    ├── AlreadyRunningError     another console owns the data folder (exit code 75)
-    ├── CredentialsError        the venue refused the keys (exit code 77)
-    ├── StrategyError           a strategy broke its contract; its author must act
-    └── OrderError              an order cannot be placed, replaced or cancelled
+PaddockError
+├── ConfigurationError      a setting is wrong (exit code 64)
+├── DataError               a file or message cannot be read (exit code 65)
+├── UnavailableError        a service, port or display is missing (exit code 69)
+├── AlreadyRunningError     another console owns the data folder (exit code 75)
+├── CredentialsError        the venue refused the keys (exit code 77)
+├── StrategyError           a strategy broke its contract; its author must act
+└── OrderError              an order cannot be placed, replaced or cancelled
 """
 
 from __future__ import annotations
