@@ -42,6 +42,8 @@ class Session:
     async def close(self) -> None:
         """A request that hangs is left to its own time-out."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+        if self._client is not None:
+            self._client._session.close()
 
     async def _run(self, call: Callable[[], Any]) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._pool, call)

@@ -186,13 +186,17 @@ async def test_a_closed_port_is_certainly_not_sent() -> None:
 
 
 async def test_a_server_that_never_answers_is_given_up(exchange: ExchangeServer) -> None:
-    server = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
+    silent: list[asyncio.StreamWriter] = []
+    server = await asyncio.start_server(lambda reader, writer: silent.append(writer), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     broker = AlpacaBroker(VenueAddress.local(f"http://127.0.0.1:{port}", "key", "secret"), SystemClock(), 0.3)
     with pytest.raises(OutcomeUnknownError):
         await broker.submit(order(1))
     await broker.close()
+    for writer in silent:
+        writer.close()
     server.close()
+    await server.wait_closed()
 
 
 class Ears:
