@@ -111,6 +111,8 @@ class TradingAccount:
         self.samples: deque[tuple[int, Decimal]] = deque(maxlen=HISTORY_LIMIT)
         self.configuration: dict[str, object] = dict(DEFAULT_CONFIGURATION)
         self._holds: dict[str, Hold] = {}
+        self._held_value = ZERO
+        self._held_quantity: dict[str, Decimal] = {}
 
     def apply(self, execution: Execution) -> Decimal:
         """Book a fill; returns the signed position after it. The order's hold shrinks with it."""
@@ -121,8 +123,9 @@ class TradingAccount:
         holding.apply(signed, execution.price)
         self.cash -= signed * execution.price + execution.fee
         self.executions.append(execution)
-        if (hold := self._holds.get(execution.order_id)) is not None:
+        if (hold := self.take_hold(execution.order_id)) is not None:
             hold.quantity -= execution.quantity
+            self.hold(execution.order_id, hold)
         if holding.quantity == 0:
             del self.holdings[execution.symbol]
         return holding.quantity
@@ -132,18 +135,30 @@ class TradingAccount:
         return ZERO if holding is None else holding.quantity
 
     def hold(self, order_id: str, hold: Hold) -> None:
+        self.take_hold(order_id)
         self._holds[order_id] = hold
+        self._count(hold, 1)
 
     def release(self, order_id: str) -> None:
-        self._holds.pop(order_id, None)
+        self.take_hold(order_id)
 
     def take_hold(self, order_id: str) -> Hold | None:
         """Release what an order holds and return it, so that it can be put back."""
-        return self._holds.pop(order_id, None)
+        hold = self._holds.pop(order_id, None)
+        if hold is not None:
+            self._count(hold, -1)
+        return hold
+
+    def _count(self, hold: Hold, sign: int) -> None:
+        """Keep the sums that every new order asks for."""
+        self._held_value += sign * hold.quantity * hold.unit_value
+        if hold.closes:
+            before = self._held_quantity.get(hold.symbol, ZERO)
+            self._held_quantity[hold.symbol] = before + sign * hold.quantity
 
     def held_quantity(self, symbol: str) -> Decimal:
         """How much of the position in `symbol` open closing orders hold, unsigned."""
-        return sum((hold.quantity for hold in self._holds.values() if hold.symbol == symbol and hold.closes), ZERO)
+        return self._held_quantity.get(symbol, ZERO)
 
     def available(self, symbol: str) -> Decimal:
         """How much of the position in `symbol` a new order may close, unsigned."""
@@ -152,7 +167,7 @@ class TradingAccount:
     @property
     def held_value(self) -> Decimal:
         """Buying power that open orders hold."""
-        return sum((hold.quantity * hold.unit_value for hold in self._holds.values()), ZERO)
+        return self._held_value
 
     def market_values(self, price_of: PriceOf) -> tuple[Decimal, Decimal, Decimal]:
         """(long stock, long crypto, short) market values; the short one is 0 or negative."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
+from engine.domain.orders import Side
 from engine.exchange.accounts import START_CASH, TradingAccount
 from engine.exchange.records import OrderRecord
 
@@ -17,6 +18,7 @@ class Desk:
     def __init__(self, account: TradingAccount) -> None:
         self.account = account
         self.open: dict[str, OrderRecord] = {}
+        self._sides: dict[tuple[str, Side], dict[str, OrderRecord]] = {}
         self.archived = 0
         self._orders: OrderedDict[str, OrderRecord] = OrderedDict()
         self._client_ids: dict[str, str] = {}
@@ -33,15 +35,20 @@ class Desk:
         self._client_ids[record.client_order_id] = record.order_id
         if record.is_open:
             self.open[record.order_id] = record
+            self._sides.setdefault((record.symbol, record.side), {})[record.order_id] = record
         if len(self._orders) - len(self.open) > ORDER_LIMIT:
             self._archive()
 
     def ended(self, record: OrderRecord) -> None:
         self.open.pop(record.order_id, None)
+        self._sides.get((record.symbol, record.side), {}).pop(record.order_id, None)
         self.account.release(record.order_id)
 
     def find(self, order_id: str) -> OrderRecord | None:
         return self._orders.get(order_id)
+
+    def open_side(self, symbol: str, side: Side) -> Iterable[OrderRecord]:
+        return self._sides.get((symbol, side), {}).values()
 
     def legs(self, record: OrderRecord) -> list[OrderRecord]:
         return [leg for leg_id in record.legs if (leg := self._orders.get(leg_id)) is not None]

@@ -260,7 +260,8 @@ class Venue:
         rules.check_cost(ticket, quantity, ask)
         if ticket.exits is not None:
             check_exits(ticket.exits, ticket.side, ticket.limit_price or ask)
-        rules.check_wash_trade(ticket, (r for r in desk.open.values() if r is not replaces))
+        against = desk.open_side(symbol, ticket.side.opposite)
+        rules.check_wash_trade(ticket, (other for other in against if other is not replaces))
         covered = replaces is not None and replaces.covered_by
         hold = None if covered else rules.reserve(ticket, quantity, account, self.price_of, ask)
         return open_record(desk, ticket, quantity, now, replaces, self.new_id), hold

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import uuid
 from collections.abc import Callable
+from functools import lru_cache
 
 import msgspec
 
@@ -72,8 +73,7 @@ class Floor:
         keys = self.options.keys
         if keys is not None and not hmac.compare_digest(_bytes(keys.get(key, "")), _bytes(secret)):
             raise unauthorized()
-        digest = hashlib.sha256(_bytes(f"{key}\0{secret}")).hexdigest()
-        return str(uuid.uuid5(_NAMESPACE, digest))
+        return _account_id(key, secret)
 
     def enter(self, key: str, secret: str) -> Desk:
         return self.venue.desk(self.account_id(key, secret), self.now())
@@ -89,6 +89,12 @@ class Floor:
             if changes.notices:
                 for listener in self._listeners:
                     listener(changes.notices)
+
+
+@lru_cache(maxsize=1024)
+def _account_id(key: str, secret: str) -> str:
+    digest = hashlib.sha256(_bytes(f"{key}\0{secret}")).hexdigest()
+    return str(uuid.uuid5(_NAMESPACE, digest))
 
 
 def _bytes(text: str) -> bytes:
