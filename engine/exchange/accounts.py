@@ -85,6 +85,14 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     timestamp: int
 
 
+class Watchlist(msgspec.Struct, kw_only=True):
+    list_id: str
+    name: str
+    symbols: list[str]
+    created_at: int
+    updated_at: int
+
+
 class Hold(msgspec.Struct, kw_only=True):
     """What one open order keeps from others: a quantity of a position, or buying power for each unit still to fill."""
 
@@ -110,6 +118,7 @@ class TradingAccount:
         self.executions: deque[Execution] = deque(maxlen=EXECUTION_LIMIT)
         self.samples: deque[tuple[int, Decimal]] = deque(maxlen=HISTORY_LIMIT)
         self.configuration: dict[str, object] = dict(DEFAULT_CONFIGURATION)
+        self.watchlists: dict[str, Watchlist] = {}
         self._holds: dict[str, Hold] = {}
         self._held_value = ZERO
         self._held_quantity: dict[str, Decimal] = {}

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from engine.domain.errors import DataError, UnavailableError
-from engine.exchange.accounts import EXECUTION_LIMIT, Execution, Holding, TradingAccount
+from engine.exchange.accounts import EXECUTION_LIMIT, Execution, Holding, TradingAccount, Watchlist
 from engine.exchange.changes import Changes
 from engine.exchange.desk import Desk
 from engine.exchange.records import OrderRecord
@@ -46,6 +46,7 @@ class AccountState(msgspec.Struct, kw_only=True):
     last_equity: Decimal
     holdings: list[Holding]
     configuration: dict[str, Any]
+    watchlists: list[Watchlist] = []
 
 
 class MarketState(msgspec.Struct, kw_only=True):
@@ -173,6 +174,7 @@ def _encode_account(account: TradingAccount) -> bytes:
         last_equity=account.last_equity,
         holdings=list(account.holdings.values()),
         configuration=account.configuration,
+        watchlists=list(account.watchlists.values()),
     )
     return msgspec.msgpack.encode(state)
 
@@ -184,6 +186,7 @@ def _decode_account(data: bytes) -> TradingAccount:
     account.last_equity = state.last_equity
     account.holdings = {holding.symbol: holding for holding in state.holdings}
     account.configuration = state.configuration
+    account.watchlists = {found.list_id: found for found in state.watchlists}
     return account
 
 

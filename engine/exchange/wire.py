@@ -13,7 +13,7 @@ from typing import Any
 
 from engine.domain.market import NANOSECONDS, Bar, Quote, Trade
 from engine.domain.orders import OrderStatus, OrderType
-from engine.exchange.accounts import MAINTENANCE, MULTIPLIER, Execution, Holding, PriceOf, TradingAccount
+from engine.exchange.accounts import MAINTENANCE, MULTIPLIER, Execution, Holding, PriceOf, TradingAccount, Watchlist
 from engine.exchange.assets import Asset
 from engine.exchange.columns import Columns
 from engine.exchange.prices.base import BarColumns
@@ -231,6 +231,16 @@ def asset(found: Asset) -> Json:
     if crypto:
         shown |= {"min_order_size": "0.0001", "min_trade_increment": "0.000000001", "price_increment": "0.01"}
     return shown
+
+
+def watchlist(found: Watchlist, ledger: TradingAccount) -> Json:
+    return {
+        "id": found.list_id,
+        "account_id": ledger.account_id,
+        "name": found.name,
+        "created_at": rfc3339(found.created_at),
+        "updated_at": rfc3339(found.updated_at),
+    }
 
 
 def trade(found: Trade) -> Json:

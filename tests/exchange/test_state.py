@@ -16,7 +16,7 @@ import pytest
 
 from engine.domain.errors import ConfigurationError, DataError, UnavailableError
 from engine.exchange.server import ExchangeOptions, ExchangeServer
-from engine.exchange.store import FILE_NAME
+from engine.exchange.store import FILE_NAME, Store
 from tests.exchange.conftest import WAIT
 
 KEYS = {"APCA-API-KEY-ID": "key", "APCA-API-SECRET-KEY": "secret"}
@@ -107,6 +107,28 @@ async def test_a_damaged_state_file_is_told_and_kept(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be read"):
         await ExchangeServer(ExchangeOptions(symbols=("SPY",), state=tmp_path)).start()
     assert file.read_bytes().startswith(b"not a database")
+
+
+async def test_what_cannot_be_kept_is_not_told_and_ends_the_exchange(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    async with ExchangeServer(ExchangeOptions(symbols=("SPY",), state=tmp_path)) as server, client(server.url) as call:
+        await call("GET", "/account")
+        monkeypatch.setattr(Store, "write", full)
+        order = {"symbol": "SPY", "qty": "10", "side": "buy", "type": "market", "time_in_force": "day"}
+        assert (await call("POST", "/orders", **order))["code"] == 50010000
+        with pytest.raises(UnavailableError, match="no space"):
+            await asyncio.wait_for(server.wait(asyncio.Event()), WAIT)
+
+
+@pytest.mark.parametrize("wrong", [{"port": 70_000}, {"speed": 0.0}, {"speed": float("nan")}, {"symbols": ()}])
+def test_options_that_make_no_sense_are_told(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        ExchangeOptions(**wrong)
+    assert caught.value.remedy
 
 
 async def test_what_is_held_stays_listed_when_the_symbols_change(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from engine.exchange.server.options import ExchangeOptions
 from engine.exchange.server.setup import Saved, build_market, build_venue, recording
 from engine.exchange.server.trade_stream import TradeStreams
 from engine.exchange.server.trading import TradingRoutes
+from engine.exchange.server.watchlists import WatchlistRoutes
 from engine.exchange.store import MarketState, Store
 from engine.exchange.venue import Venue
 from engine.exchange.venue_clock import VenueClock
@@ -118,7 +119,7 @@ class ExchangeServer:
             await self._runner.cleanup()
             self._runner = None
         if self._store is not None:
-            if self._floor is not None:
+            if self._floor is not None and self._floor.failure is None:
                 await self._floor.commit()
                 await self._store.write_market(self._market_state())
             self._store.close()
@@ -135,7 +136,7 @@ class ExchangeServer:
         self._trading = TradeStreams(floor)
         app = web.Application(middlewares=[Gate(floor).handle], client_max_size=MAX_BODY)
         app.on_shutdown.append(self._drop_all)
-        for part in (TradingRoutes(floor), AccountRoutes(floor), MarketDataRoutes(floor)):
+        for part in (TradingRoutes(floor), AccountRoutes(floor), MarketDataRoutes(floor), WatchlistRoutes(floor)):
             app.add_routes(part.routes())
         app.add_routes(AdminRoutes(floor, self._drop).routes())
         app.add_routes([*self._data.routes(), *self._trading.routes()])

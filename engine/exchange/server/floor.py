@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import sqlite3
 import uuid
 from collections.abc import Callable
 from functools import lru_cache
 
 import msgspec
 
-from engine.exchange.changes import Notice
+from engine.domain.errors import UnavailableError
+from engine.exchange.changes import Changes, Notice
 from engine.exchange.desk import Desk
 from engine.exchange.refusals import unauthorized
 from engine.exchange.server.faults import Faults
@@ -50,6 +52,8 @@ class Floor:
         self.counters = Counters()
         self._stamp = 0
         self._store = store
+        self.failure: UnavailableError | None = None
+        """What kept the state from being written."""
         self._commit_lock = asyncio.Lock()
         self._listeners: list[Callable[[list[Notice]], None]] = []
 
@@ -79,16 +83,32 @@ class Floor:
         return self.venue.desk(self.account_id(key, secret), self.now())
 
     async def commit(self) -> None:
-        """Make everything that changed durable, then publish it. Publication keeps the order of events."""
+        """Make everything that changed durable, then publish it. Publication keeps the order of events.
+
+        Raises UnavailableError when it cannot be written, from then on always.
+        """
         async with self._commit_lock:
+            if self.failure is not None:
+                raise self.failure
             changes = self.venue.books.take_changes()
             if not changes:
                 return
             if self._store is not None:
-                await self._store.write(changes)
+                await self._write(self._store, changes)
             if changes.notices:
                 for listener in self._listeners:
                     listener(changes.notices)
+
+    async def _write(self, store: Store, changes: Changes) -> None:
+        """What cannot be kept must not be told: the exchange ends here, and begins again from what it has kept."""
+        try:
+            await store.write(changes)
+        except (sqlite3.Error, OSError) as error:
+            self.failure = UnavailableError(
+                f"The exchange cannot keep its state in {store.path}: {error}.",
+                "Make room on that disk, or see who else uses the file; then start the exchange again.",
+            )
+            raise self.failure from error
 
 
 @lru_cache(maxsize=1024)

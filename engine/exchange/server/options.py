@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from engine.domain.errors import ConfigurationError
 from engine.exchange.assets import DEFAULT_SYMBOLS
+
+MAX_SPEED = 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,3 +42,15 @@ class ExchangeOptions:
     """Symbols in one data connection, code 405."""
     connection_limit: int = 0
     """Data connections to one end point and key, code 406."""
+
+    def __post_init__(self) -> None:
+        """Raises ConfigurationError."""
+        if not 0 <= self.port <= 65_535:
+            raise ConfigurationError(
+                f"{self.port} is not a port.", "Choose one from 1024 to 65535, or 0 for a free one."
+            )
+        if not math.isfinite(self.speed) or not 0 < self.speed <= MAX_SPEED:
+            raise ConfigurationError(f"{self.speed} is not a speed.", f"Choose one above 0 and at most {MAX_SPEED}.")
+        if not self.symbols:
+            raise ConfigurationError("The exchange has no symbols.", "Name at least one, such as SPY.")
+        object.__setattr__(self, "symbols", tuple(dict.fromkeys(self.symbols)))
