@@ -131,7 +131,7 @@ paths = st.sampled_from(
     [
         "/v2/orders", "/v2/orders:by_client_order_id", "/v2/positions", "/v2/positions/SPY", "/v2/account/activities",
         "/v2/account/activities/FILL", "/v2/account/portfolio/history", "/v2/calendar", "/v2/clock", "/v2/assets",
-        "/v2/assets/SPY", "/v2/stocks/bars", "/v2/stocks/trades", "/v2/stocks/quotes/latest", "/v2/stocks/snapshots",
+        "/v2/assets/SPY", "/v2/watchlists", "/v2/watchlists/x/SPY", "/v2/stocks/SPY/bars", "/v2/stocks/bars", "/v2/stocks/trades", "/v2/stocks/quotes/latest", "/v2/stocks/snapshots",
         "/v1beta3/crypto/us/bars", "/v1beta3/crypto/us/latest/quotes", "/v2/none",
     ]
 )  # fmt: skip

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import aiohttp
 import pytest
 from alpaca.common.exceptions import APIError
 from alpaca.data.enums import Adjustment
@@ -202,3 +203,20 @@ async def test_the_minute_that_ends_becomes_a_bar_made_of_its_trades(exchange: E
     assert (bar.open, bar.close) == (rows[0][1], rows[-1][1])
     assert (bar.high, bar.low) == (max(row[1] for row in rows), min(row[1] for row in rows))
     assert bar.volume == pytest.approx(sum(row[2] for row in rows))
+
+
+@pytest.mark.parametrize("path", ["bars?timeframe=1Min", "trades?limit=5", "quotes?limit=5"])
+async def test_one_symbol_can_be_named_in_the_path(exchange: ExchangeServer, path: str) -> None:
+    key = path.partition("?")[0]
+    headers = {"APCA-API-KEY-ID": "key", "APCA-API-SECRET-KEY": "secret"}
+    async with aiohttp.ClientSession(exchange.url, headers=headers) as session:
+        async with session.get(f"/v2/stocks/SPY/{path}") as answer:
+            body = await answer.json()
+            assert (body["symbol"], set(body)) == ("SPY", {"symbol", key, "next_page_token"})
+            assert body[key][0]["t"]
+        async with session.get(f"/v2/stocks/SPY/{key}/latest") as answer:
+            assert (await answer.json())[key[:-1]]["t"]
+        async with session.get("/v2/stocks/SPY/snapshot") as answer:
+            assert (await answer.json())["latestTrade"]["p"] > 0
+        async with session.get("/v2/stocks/NONE/snapshot") as answer:
+            assert answer.status == 404

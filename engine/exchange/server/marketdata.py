@@ -14,7 +14,7 @@ from aiohttp import web
 from engine.exchange import wire
 from engine.exchange.columns import Columns
 from engine.exchange.prices.base import BarColumns
-from engine.exchange.refusals import malformed
+from engine.exchange.refusals import malformed, not_found
 from engine.exchange.server.floor import Floor
 from engine.exchange.server.http import reply
 from engine.exchange.server.timeframes import BarLength, parse_timeframe
@@ -62,6 +62,13 @@ class MarketDataRoutes:
             (f"{STOCKS}/trades/latest", self.latest_trades),
             (f"{STOCKS}/quotes/latest", self.latest_quotes),
             (f"{STOCKS}/snapshots", self.stock_snapshots),
+            (f"{STOCKS}/{{symbol}}/bars", self.bars),
+            (f"{STOCKS}/{{symbol}}/trades", self.trades),
+            (f"{STOCKS}/{{symbol}}/quotes", self.quotes),
+            (f"{STOCKS}/{{symbol}}/bars/latest", self.latest_bars),
+            (f"{STOCKS}/{{symbol}}/trades/latest", self.latest_trades),
+            (f"{STOCKS}/{{symbol}}/quotes/latest", self.latest_quotes),
+            (f"{STOCKS}/{{symbol}}/snapshot", self.stock_snapshots),
             (f"{CRYPTO}/bars", self.bars),
             (f"{CRYPTO}/trades", self.trades),
             (f"{CRYPTO}/quotes", self.quotes),
@@ -91,15 +98,15 @@ class MarketDataRoutes:
 
     async def latest_trades(self, request: web.Request) -> web.Response:
         found = {tape.symbol: wire.trade(tape.trade) for tape in self._asked(request) if tape.trade is not None}
-        return reply({"trades": found})
+        return reply(_latest(request, "trade", found))
 
     async def latest_quotes(self, request: web.Request) -> web.Response:
         found = {tape.symbol: wire.quote(tape.quote) for tape in self._asked(request) if tape.quote is not None}
-        return reply({"quotes": found})
+        return reply(_latest(request, "quote", found))
 
     async def latest_bars(self, request: web.Request) -> web.Response:
         found = {tape.symbol: bar for tape in self._asked(request) if (bar := _latest_minute(tape)) is not None}
-        return reply({"bars": found})
+        return reply(_latest(request, "bar", found))
 
     async def latest_books(self, request: web.Request) -> web.Response:
         """One level deep: the exchange knows the best bid and offer only."""
@@ -114,7 +121,10 @@ class MarketDataRoutes:
         return reply({"orderbooks": found})
 
     async def stock_snapshots(self, request: web.Request) -> web.Response:
-        return reply({tape.symbol: self._snapshot(tape) for tape in self._asked(request)})
+        found = {tape.symbol: self._snapshot(tape) for tape in self._asked(request)}
+        if (symbol := request.match_info.get("symbol")) is not None:
+            return reply({"symbol": symbol, **_only(symbol, found)})
+        return reply(found)
 
     async def crypto_snapshots(self, request: web.Request) -> web.Response:
         return reply({"snapshots": {tape.symbol: self._snapshot(tape) for tape in self._asked(request)}})
@@ -137,6 +147,8 @@ class MarketDataRoutes:
 
     def _symbols(self, request: web.Request) -> list[str]:
         """The symbols of a request that are well formed. Unknown ones are no error: they have no data."""
+        if (single := request.match_info.get("symbol")) is not None:
+            return [single]
         names = query_list(request.query, "symbols")
         if not names:
             raise malformed("symbols is required")
@@ -157,9 +169,9 @@ class MarketDataRoutes:
             if served:
                 found[symbol] = served
             if len(part) > left:
-                return {key: found, "next_page_token": _write_token(_after(served, symbol, page))}
+                return _rows(request, key, found, _write_token(_after(served, symbol, page)))
             left -= len(part)
-        return {key: found, "next_page_token": None}
+        return _rows(request, key, found, None)
 
     def _page(self, query: Mapping[str, str], symbols: list[str]) -> Page:
         now = self._floor.venue.now
@@ -173,6 +185,25 @@ class MarketDataRoutes:
             newest=query_word(query, "sort", "asc", ("asc", "desc")) == "desc",
             cursor=_read_token(query.get("page_token")),
         )
+
+
+def _rows(request: web.Request, key: str, found: dict[str, list[dict[str, Any]]], token: str | None) -> dict[str, Any]:
+    """The page of many symbols, or of the one that the path names, as older clients ask for it."""
+    symbol = request.match_info.get("symbol")
+    if symbol is None:
+        return {key: found, "next_page_token": token}
+    return {"symbol": symbol, key: found.get(symbol, []), "next_page_token": token}
+
+
+def _latest(request: web.Request, key: str, found: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    symbol = request.match_info.get("symbol")
+    return {f"{key}s": found} if symbol is None else {"symbol": symbol, key: _only(symbol, found)}
+
+
+def _only(symbol: str, found: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    if symbol not in found:
+        raise not_found(f"no data for {symbol}")
+    return found[symbol]
 
 
 def _span(page: Page, symbol: str) -> tuple[int, int, int]:
