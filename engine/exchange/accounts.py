@@ -210,5 +210,8 @@ class TradingAccount:
         for holding in self.holdings.values():
             holding.carried = holding.quantity
 
-    def sample(self, now: int, price_of: PriceOf) -> None:
-        self.samples.append((now, self.equity(price_of)))
+    def sample(self, now: int, price_of: PriceOf) -> Decimal:
+        """Note the equity for the portfolio history, and return it."""
+        equity = self.equity(price_of)
+        self.samples.append((now, equity))
+        return equity

@@ -16,12 +16,14 @@ from typing import Any
 import msgspec
 
 from engine.domain.errors import DataError, UnavailableError
+from engine.domain.market import NANOSECONDS
 from engine.exchange.accounts import EXECUTION_LIMIT, Execution, Holding, TradingAccount, Watchlist
 from engine.exchange.changes import Changes
 from engine.exchange.desk import Desk
 from engine.exchange.records import OrderRecord
 
 FILE_NAME = "exchange.db"
+SAMPLES_KEPT = 30 * 86_400 * NANOSECONDS
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS accounts (account_id TEXT PRIMARY KEY, data BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS orders (
@@ -31,6 +33,9 @@ CREATE TABLE IF NOT EXISTS orders (
 CREATE TABLE IF NOT EXISTS executions (
     number INTEGER PRIMARY KEY, execution_id TEXT NOT NULL UNIQUE, account_id TEXT NOT NULL, data BLOB NOT NULL
 );
+CREATE TABLE IF NOT EXISTS samples (
+    account_id TEXT NOT NULL, at INTEGER NOT NULL, equity TEXT NOT NULL, PRIMARY KEY (account_id, at)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value BLOB NOT NULL);
 """
 
@@ -97,6 +102,11 @@ class Store:
         except (sqlite3.Error, msgspec.DecodeError) as error:
             raise _explain(self.path, error) from error
 
+    async def write_samples(self, at: int, equities: dict[str, Decimal]) -> None:
+        """A point of each account's portfolio history; those older than `SAMPLES_KEPT` go."""
+        rows = [(account_id, at, str(equity)) for account_id, equity in equities.items()]
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._write_samples, at, rows)
+
     async def write_market(self, state: MarketState) -> None:
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._thread, self._set_meta, "market", msgspec.msgpack.encode(state))
@@ -136,6 +146,11 @@ class Store:
                 [(e.execution_id, account_id, encode(e)) for account_id, e in executions],
             )
 
+    def _write_samples(self, at: int, rows: list[tuple[str, int, str]]) -> None:
+        with self._database as database:
+            database.executemany("INSERT OR REPLACE INTO samples VALUES (?, ?, ?)", rows)
+            database.execute("DELETE FROM samples WHERE at < ?", (at - SAMPLES_KEPT,))
+
     def _load(self) -> list[tuple[Desk, list[OrderRecord]]]:
         desks: dict[str, tuple[Desk, list[OrderRecord]]] = {}
         for account_id, data in self._database.execute("SELECT account_id, data FROM accounts"):
@@ -148,6 +163,8 @@ class Store:
         rows = self._database.execute(f"SELECT account_id, data FROM ({newest}) ORDER BY number", (EXECUTION_LIMIT,))
         for account_id, data in rows:
             desks[account_id][0].account.executions.append(read_execution(data))
+        for account_id, at, equity in self._database.execute("SELECT account_id, at, equity FROM samples ORDER BY at"):
+            desks[account_id][0].account.samples.append((at, Decimal(equity)))
         return list(desks.values())
 
     def _next_run(self) -> int:

@@ -205,9 +205,9 @@ class Venue:
             )
             desk.account.hold(record.order_id, hold)
 
-    def sample_equity(self, now: int) -> None:
-        for desk in self.desks.values():
-            desk.account.sample(now, self.price_of)
+    def sample_equity(self, now: int) -> dict[str, Decimal]:
+        """A point of every account's portfolio history, by account."""
+        return {key: desk.account.sample(now, self.price_of) for key, desk in self.desks.items()}
 
     def new_id(self) -> str:
         return str(uuid.UUID(int=self._random.getrandbits(128), version=4))

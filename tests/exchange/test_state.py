@@ -19,6 +19,7 @@ from engine.exchange.server import ExchangeOptions, ExchangeServer
 from engine.exchange.store import FILE_NAME, Store
 from tests.exchange.conftest import WAIT
 
+HISTORY = "/account/portfolio/history?timeframe=1Min&period=1D"
 KEYS = {"APCA-API-KEY-ID": "key", "APCA-API-SECRET-KEY": "secret"}
 
 
@@ -151,6 +152,16 @@ async def test_a_replay_goes_on_where_it_was_stopped(tmp_path: Path, shared_data
         assert (await call("GET", "/clock"))["timestamp"] > first["filled_at"]
         assert (await call("GET", "/orders:by_client_order_id?client_order_id=hold")) == first
         assert (await call("GET", "/positions"))[0]["avg_entry_price"] == first["filled_avg_price"]
+
+
+async def test_the_portfolio_history_goes_on_after_a_restart(tmp_path: Path) -> None:
+    options = ExchangeOptions(symbols=("SPY",), state=tmp_path, speed=600.0)
+    async with ExchangeServer(options) as server, client(server.url) as call:
+        while len(first := (await call("GET", HISTORY))["timestamp"]) < 4:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    async with ExchangeServer(options) as server, client(server.url) as call:
+        again = (await call("GET", HISTORY))["timestamp"]
+        assert set(first[:-1]) <= set(again)
 
 
 async def hold(options: ExchangeOptions, symbol: str) -> Any:

@@ -33,8 +33,8 @@ class Ticks:
         self.timestamps: Integers = frame["timestamp"].dt.timestamp("ns").to_numpy()
         names = ("price", "size") if kind == _TRADE else ("bid_price", "bid_size", "ask_price", "ask_size")
         self.values: list[Floats] = [_prices(frame, name) for name in names]
-        self.exchanges = frame["exchange"].to_list()
-        self.conditions = frame["condition"].to_list()
+        self.exchanges = _words(frame, "exchange")
+        self.conditions = _words(frame, "condition")
         self.suspicious = frame["suspicious"].to_list()
         self.position = 0
 
@@ -100,7 +100,7 @@ class ReplayPrices:
             conditions = (condition,) if condition else ()
             if made_up and not suspicious:
                 events.append(Quote(symbol, price, 100.0, round(price + _TICK, 4), 100.0, at))
-            events.append(Trade(symbol, price, size, at, exchange or "", conditions, number))
+            events.append(Trade(symbol, price, size, at, exchange, conditions, number))
         self._trade_ids[symbol] = number
         return events
 
@@ -147,6 +147,12 @@ def _prices(frame: polars.DataFrame, name: str) -> Floats:
     """Recordings carry the noise of their arithmetic, 49.080000000000005; a fill at such a price would keep it."""
     rounded: Floats = np.round(frame[name].to_numpy().astype(np.float64), 6)
     return rounded
+
+
+def _words(frame: polars.DataFrame, name: str) -> list[str]:
+    """A column of few different words, each of them in memory once."""
+    known: dict[str, str] = {}
+    return [known.setdefault(word or "", word or "") for word in frame[name]]
 
 
 def _read_bars(path: Path, before: int) -> BarColumns:

@@ -179,7 +179,9 @@ class ExchangeServer:
                 now = self.floor.venue.now
                 if now - sampled >= SAMPLE:
                     sampled = now
-                    self.floor.venue.sample_equity(now)
+                    equities = self.floor.venue.sample_equity(now)
+                    if self._store is not None:
+                        await self._store.write_samples(now, equities)
                 if self._store is not None and self._clock.monotonic() - saved >= SAVE:
                     saved = self._clock.monotonic()
                     await self._store.write_market(self._market_state())

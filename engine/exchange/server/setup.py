@@ -43,7 +43,9 @@ def build_market(options: ExchangeOptions, now: int, saved: Saved) -> tuple[Pric
     Catalogue(options.symbols)
     real = options.calendar == "real"
     symbols = (*options.symbols, *sorted(saved.symbols - set(options.symbols)))
-    source = SyntheticPrices(symbols, options.seed, now, levels=saved.market.levels, regular_hours=real)
+    # Accelerated, an earlier run may have been ahead of the wall: its orders stay in the past all the same.
+    start = now if saved.market.recording else max(now, saved.market.at)
+    source = SyntheticPrices(symbols, options.seed, start, levels=saved.market.levels, regular_hours=real)
     return source, RealCalendar() if real else AlwaysOpen()
 
 
