@@ -27,7 +27,7 @@ WAIT = 10.0
 @pytest.fixture
 async def exchange() -> AsyncIterator[ExchangeServer]:
     """A small simulated exchange without random partial fills."""
-    options = ExchangeOptions(symbols=("SPY", "AAPL", "BTC/USD"), partial_fills=0.0)
+    options = ExchangeOptions(symbols=("SPY", "AAPL", "BTC/USD"), partial_fills=0.0, recent_minutes=1)
     async with ExchangeServer(options) as server:
         yield server
 

@@ -17,8 +17,8 @@ from engine.exchange.prices.base import BarColumns, Floats, TapeEvent
 from engine.exchange.prices.history import SESSION_SECONDS, History
 from engine.exchange.prices.shape import MINUTE, activity, in_regular_hours, minute_of_day, pace
 
-RECENT = 15 * MINUTE
-"""How long the tape has run when the exchange opens its doors."""
+RECENT = 15
+"""Minutes that the tape has run when the exchange opens its doors."""
 LIVELINESS = 1.6
 """The live tape's volatility as a multiple of the real one, so that a chart moves while someone looks at it."""
 EVENT_RATE = 2.6
@@ -46,10 +46,11 @@ class SyntheticPrices:
         *,
         levels: Mapping[str, float] | None = None,
         regular_hours: bool = False,
+        recent: int = RECENT,
     ) -> None:
         self.symbols = tuple(symbols)
         self.start = start
-        self.tape_start = (start - RECENT) // MINUTE * MINUTE
+        self.tape_start = (start - recent * MINUTE) // MINUTE * MINUTE
         self._regular_hours = regular_hours
         self._profiles = [profile(symbol) for symbol in self.symbols]
         first = {symbol: (levels or {}).get(symbol, profile(symbol).level) for symbol in self.symbols}

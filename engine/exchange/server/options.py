@@ -10,6 +10,7 @@ from typing import Literal
 
 from engine.domain.errors import ConfigurationError
 from engine.exchange.assets import DEFAULT_SYMBOLS
+from engine.exchange.prices.synthetic import RECENT
 
 MAX_SPEED = 100_000
 
@@ -29,6 +30,8 @@ class ExchangeOptions:
     start_at: str = "09:30"
     """New York time at which a replay opens its doors; what was before is history."""
     speed: float = 1.0
+    recent_minutes: int = RECENT
+    """How long a simulated tape has run at the start: single trades and quotes go back so far, bars a month."""
     state: Path | None = None
     """Folder that keeps accounts and orders from one run to the next; None keeps them in memory."""
     keys: Mapping[str, str] | None = None
@@ -51,6 +54,8 @@ class ExchangeOptions:
             )
         if not math.isfinite(self.speed) or not 0 < self.speed <= MAX_SPEED:
             raise ConfigurationError(f"{self.speed} is not a speed.", f"Choose one above 0 and at most {MAX_SPEED}.")
+        if not 0 <= self.recent_minutes <= 1_440:
+            raise ConfigurationError(f"{self.recent_minutes} minutes is not a past.", "Choose from 0 to 1440 minutes.")
         if not self.symbols:
             raise ConfigurationError("The exchange has no symbols.", "Name at least one, such as SPY.")
         object.__setattr__(self, "symbols", tuple(dict.fromkeys(self.symbols)))

@@ -45,7 +45,14 @@ def build_market(options: ExchangeOptions, now: int, saved: Saved) -> tuple[Pric
     symbols = (*options.symbols, *sorted(saved.symbols - set(options.symbols)))
     # Accelerated, an earlier run may have been ahead of the wall: its orders stay in the past all the same.
     start = now if saved.market.recording else max(now, saved.market.at)
-    source = SyntheticPrices(symbols, options.seed, start, levels=saved.market.levels, regular_hours=real)
+    source = SyntheticPrices(
+        symbols,
+        options.seed,
+        start,
+        levels=saved.market.levels,
+        regular_hours=real,
+        recent=options.recent_minutes,
+    )
     return source, RealCalendar() if real else AlwaysOpen()
 
 
