@@ -93,6 +93,26 @@ async def test_a_killed_exchange_comes_back_with_its_orders_fills_cash_and_posit
         assert await call("GET", "/orders") == []
 
 
+async def test_a_bracket_goes_on_after_a_restart(tmp_path: Path) -> None:
+    options = ExchangeOptions(symbols=("SPY",), state=tmp_path, partial_fills=0.0)
+    entry = {"symbol": "SPY", "qty": "5", "side": "buy", "type": "limit", "time_in_force": "gtc", "limit_price": "10"}
+    exits = {"take_profit": {"limit_price": "2000"}, "stop_loss": {"stop_price": "5"}}
+    async with ExchangeServer(options) as server, client(server.url) as call:
+        sent = await call("POST", "/orders", **entry, **exits, order_class="bracket")
+    async with ExchangeServer(options) as server, client(server.url) as call:
+        (order,) = await call("GET", "/orders?nested=true")
+        assert [leg["status"] for leg in order["legs"]] == ["held", "held"]
+        await call("PATCH", f"/orders/{sent['id']}", limit_price="1900", client_order_id="raised")
+        await call.filled("raised")
+        assert {leg["status"] for leg in await call("GET", "/orders")} == {"new"}
+    async with ExchangeServer(options) as server, client(server.url) as call:
+        profit, _ = sorted(await call("GET", "/orders"), key=lambda leg: leg["type"])
+        assert (await call("GET", "/positions"))[0]["qty_available"] == "0"
+        assert await call("DELETE", f"/orders/{profit['id']}") is None
+        assert await call("GET", "/orders") == []
+        assert (await call("GET", "/positions"))[0]["qty_available"] == "5"
+
+
 async def test_a_state_folder_serves_one_exchange_at_a_time(tmp_path: Path) -> None:
     options = ExchangeOptions(symbols=("SPY",), state=tmp_path)
     async with ExchangeServer(options):
