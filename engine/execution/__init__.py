@@ -1,0 +1,1 @@
+"""How orders are placed, followed, repaired after a failure, and stopped."""

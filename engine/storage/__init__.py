@@ -1,0 +1,1 @@
+"""What outlives a run: the order journal and the market database."""

@@ -1,0 +1,107 @@
+"""The emergency stop: cancel everything, ask until nothing is open, flatten, ask again, and say what is true."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from engine.broker.base import Broker, VenueOrder
+from engine.clock import Clock
+from engine.control import EmergencyReport
+from engine.domain.errors import PaddockError
+from engine.domain.market import NANOSECONDS
+from engine.domain.portfolio import VenuePosition
+
+PHASE = 10.0
+"""Seconds to wait for the cancels, and again for the closing orders."""
+FIRST_PAUSE = 0.02
+LONGEST_PAUSE = 0.5
+
+Close = Callable[[VenuePosition], Awaitable[str]]
+T = TypeVar("T")
+
+
+class EmergencyStop:
+    """Needs REST only; works while the stream is down. `close` places one closing order and says what came of it."""
+
+    def __init__(self, broker: Broker, clock: Clock, close: Close) -> None:
+        self._broker = broker
+        self._clock = clock
+        self._close = close
+        self._steps: list[str] = []
+        self._started = clock.monotonic()
+
+    async def run(self, flatten: bool) -> EmergencyReport:
+        """Never raises for what the venue does: that is in the report."""
+        self._step("trading halted")
+        await self._cancel_all()
+        orders = await self._until_none(self._broker.open_orders, "open orders")
+        positions: Sequence[VenuePosition] | None = ()
+        if flatten:
+            for position in await self._ask(self._broker.positions, "positions") or ():
+                self._step(f"close {position.quantity} {position.symbol}: {await self._close(position)}")
+            positions = await self._until_none(self._broker.positions, "open positions")
+            orders = await self._ask(self._broker.open_orders, "open orders")
+        return self._report(orders, positions, flatten)
+
+    async def _cancel_all(self) -> None:
+        try:
+            self._step(f"cancel asked for {await self._broker.cancel_all()} orders")
+        except PaddockError as error:
+            self._step(f"cancel all failed: {error.message}")
+            for order in await self._ask(self._broker.open_orders, "open orders") or ():
+                await self._cancel_one(order)
+
+    async def _cancel_one(self, order: VenueOrder) -> None:
+        try:
+            await self._broker.cancel(order.venue_order_id)
+        except PaddockError as error:
+            self._step(f"cancel of {order.client_order_id} failed: {error.message}")
+
+    async def _until_none(self, ask: Callable[[], Awaitable[Sequence[T]]], what: str) -> Sequence[T] | None:
+        deadline = self._clock.monotonic() + PHASE
+        pause = FIRST_PAUSE
+        while True:
+            found = await self._ask(ask, what)
+            if self._clock.monotonic() > deadline or (found is not None and not found):
+                self._step(f"{what}: {'not known' if found is None else len(found)}")
+                return found
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, LONGEST_PAUSE)
+
+    async def _ask(self, ask: Callable[[], Awaitable[Sequence[T]]], what: str) -> Sequence[T] | None:
+        """None when the venue does not say."""
+        try:
+            return await ask()
+        except PaddockError as error:
+            self._step(f"{what}: {error.message}")
+            return None
+
+    def _step(self, text: str) -> None:
+        elapsed = (self._clock.monotonic() - self._started) * 1000
+        self._steps.append(f"{elapsed:7.0f} ms  {text}")
+
+    def _report(
+        self, orders: Sequence[VenueOrder] | None, positions: Sequence[VenuePosition] | None, flatten: bool
+    ) -> EmergencyReport:
+        at = datetime.fromtimestamp(self._clock.now() / NANOSECONDS, UTC).strftime("%H:%M:%S UTC")
+        left = [f"order {o.side.value} {o.quantity} {o.symbol} ({o.client_order_id})" for o in orders or ()]
+        held = [f"{position.quantity} {position.symbol}" for position in positions or ()]
+        certain = orders is not None and positions is not None
+        flat = certain and not left and not held
+        if flat:
+            text = f"FLAT CONFIRMED at {at}" if flatten else f"NO ORDER OPEN, confirmed at {at}; positions are kept"
+        elif certain:
+            text = f"NOT FLAT at {at}; remaining: " + "; ".join(left + held)
+        else:
+            text = f"NOT CONFIRMED at {at}: the venue does not answer. Check the account at the venue itself."
+        return EmergencyReport(
+            flat=flat and flatten,
+            text=text,
+            steps=self._steps,
+            open_orders=left,
+            open_positions=held,
+            milliseconds=(self._clock.monotonic() - self._started) * 1000,
+        )

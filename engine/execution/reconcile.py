@@ -1,0 +1,97 @@
+"""Make our picture of the venue right again, by asking: after a start, a reconnect, a silence, and now and then.
+
+Open orders and fills are asked for first, then each order of ours that the venue did not list; positions come last,
+because fills explain them. That an order is not found proves nothing while it may be on its way.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import msgspec
+
+from engine.broker.base import Broker
+from engine.clock import Clock
+from engine.domain.market import NANOSECONDS
+from engine.domain.orders import Order, OrderStatus
+from engine.execution.ledger import Ledger
+
+log = logging.getLogger(__name__)
+
+OVERLAP = 120 * NANOSECONDS
+"""Fills are asked for from this long before the newest we have; doubles are known by their id."""
+WATCH = 24 * 3600 * NANOSECONDS
+"""How long an order of unknown outcome is watched before it is taken for lost."""
+
+
+class Findings(msgspec.Struct, frozen=True, kw_only=True):
+    """What differed. `positions` is by how much the venue holds more than our fills explain."""
+
+    surfaced: list[Order] = []
+    """Orders of unknown outcome that the venue has after all."""
+    positions: dict[str, str] = {}
+    missing: list[str] = []
+    """Our orders that the venue, against what it said before, does not know."""
+
+
+class Reconciler:
+    def __init__(self, broker: Broker, ledger: Ledger, clock: Clock) -> None:
+        self._broker = broker
+        self._ledger = ledger
+        self._clock = clock
+        self._since: int | None = None
+
+    async def orders(self) -> Findings:
+        """Raises UnavailableError or CredentialsError when the venue cannot be asked."""
+        book = self._ledger.book
+        before = [order for order in book.open if order.status is not OrderStatus.INTENT]
+        unresolved = [order for order in before if order.status is OrderStatus.UNRESOLVED]
+        listed = {order.client_order_id: order for order in await self._broker.open_orders()}
+        for said in listed.values():
+            self._ledger.take_order(said)
+        missing = [
+            order.client_order_id
+            for order in before
+            if order.is_open and order.client_order_id not in listed and not await self._ask(order)
+        ]
+        await self.fills()
+        return Findings(surfaced=[order for order in unresolved if order.venue_order_id], missing=missing)
+
+    async def fills(self) -> None:
+        if self._since is None:
+            # A first start begins with the account as it is; what was traded before is not ours to explain.
+            self._since = self._ledger.last_fill_at or (await self._broker.clock()).timestamp
+        after = max(self._since, self._ledger.last_fill_at) - OVERLAP
+        for fill in await self._broker.fills(max(after, 0)):
+            self._ledger.take_fill(fill)
+        for venue_order_id in self._ledger.book.orphans():
+            order = await self._broker.order_by_id(venue_order_id)
+            if order is not None:
+                self._ledger.take_order(order)
+
+    async def positions(self) -> Findings:
+        """Compare with the venue's; what our fills do not explain goes to the external sleeve."""
+        marks = len(list(self._ledger.book.open)), self._ledger.last_fill_at
+        venue = await self._broker.positions()
+        if marks != (len(list(self._ledger.book.open)), self._ledger.last_fill_at):
+            # Something traded while we asked; the next round will compare like with like.
+            return Findings()
+        changed = self._ledger.positions.agree_with(venue)
+        return Findings(positions={symbol: str(quantity) for symbol, quantity in changed.items()})
+
+    async def _ask(self, order: Order) -> bool:
+        """Look one order up; False when the venue had it once and does not know it now."""
+        said = await self._broker.order_by_client_id(order.client_order_id)
+        seen: set[str] = set()
+        while said is not None and said.status is OrderStatus.REPLACED and said.replaced_by not in seen:
+            self._ledger.take_order(said)
+            seen.add(said.replaced_by)
+            said = await self._broker.order_by_id(said.replaced_by)
+        if said is not None:
+            self._ledger.take_order(said)
+            return True
+        if order.status is OrderStatus.UNRESOLVED and self._clock.now() - order.created_at > WATCH:
+            order.status = OrderStatus.REJECTED
+            order.message = "The venue never showed it in 24 hours."
+            self._ledger.settle(order)
+        return not order.venue_order_id

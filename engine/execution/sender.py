@@ -1,0 +1,89 @@
+"""Send one order until its outcome is known, always under the same id: journal, then network, never the other way.
+
+After an unclear answer the venue is asked by our id; when it does not know the order yet the same id is sent again,
+which cannot double it, because a venue takes each id once. When the intent's life is over the order is UNRESOLVED: its
+exposure stays reserved and reconciliation keeps asking.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+
+from engine.broker.base import (
+    Broker,
+    DuplicateOrderError,
+    NotSentError,
+    OrderRefusedError,
+    OutcomeUnknownError,
+    VenueOrder,
+)
+from engine.clock import Clock
+from engine.domain.errors import CredentialsError, PaddockError
+from engine.domain.orders import Order, OrderStatus
+
+FIRST_PAUSE = 0.2
+LONGEST_PAUSE = 5.0
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """`venue` is what the venue said; without it `status` is REJECTED (for certain) or UNRESOLVED."""
+
+    status: OrderStatus
+    venue: VenueOrder | None = None
+    message: str = ""
+
+
+class Sender:
+    def __init__(self, broker: Broker, clock: Clock, life: float) -> None:
+        self._broker = broker
+        self._clock = clock
+        self._life = life
+
+    async def send(self, order: Order, wanted: Callable[[], bool]) -> Outcome:
+        """`wanted` turns false when a person cancels meanwhile: then nothing is sent that has not been."""
+        deadline = self._clock.monotonic() + self._life
+        pause = FIRST_PAUSE
+        landed_perhaps = False
+        message = ""
+        while True:
+            if not wanted() and not landed_perhaps:
+                return Outcome(OrderStatus.REJECTED, message="Cancelled before it was sent.")
+            try:
+                venue = await self._broker.submit(order)
+                return Outcome(venue.status, venue)
+            except DuplicateOrderError:
+                landed_perhaps = True
+            except (OrderRefusedError, CredentialsError) as error:
+                if not landed_perhaps:
+                    return Outcome(OrderStatus.REJECTED, message=error.message)
+                message = error.message
+            except NotSentError as error:
+                message = error.message
+                pause = max(pause, error.retry_after)
+            except OutcomeUnknownError as error:
+                landed_perhaps, message = True, error.message
+            if landed_perhaps:
+                found = await self._look(order)
+                if found is not None:
+                    return _adopted(order, found)
+            if self._clock.monotonic() + pause >= deadline:
+                status = OrderStatus.UNRESOLVED if landed_perhaps else OrderStatus.REJECTED
+                return Outcome(status, message=message)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _look(self, order: Order) -> VenueOrder | None:
+        """That the venue does not know it is no proof: it may be on its way."""
+        try:
+            return await self._broker.order_by_client_id(order.client_order_id)
+        except PaddockError:
+            return None
+
+
+def _adopted(order: Order, found: VenueOrder) -> Outcome:
+    same = (found.symbol, found.side, found.quantity) == (order.symbol, order.side, order.quantity)
+    message = "" if same else "The venue holds another order under this id."
+    return Outcome(found.status, found, message)

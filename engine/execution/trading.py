@@ -1,0 +1,368 @@
+"""The trading core: places, cancels and follows orders, keeps the trading state, and repairs itself by asking the venue.
+
+Everything that changes money goes through here: a person's ticket, a bot's signal, the emergency stop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from decimal import Decimal
+from typing import Any
+
+from engine.broker.base import Broker, TradeUpdate
+from engine.bus import Bus
+from engine.clock import Clock, IdFactory
+from engine.control import EmergencyReport, Placed, Verdict
+from engine.domain.errors import OrderError, PaddockError
+from engine.domain.events import PortfolioEvent, Priority, RiskEvent, Severity, SystemEvent, TradingState
+from engine.domain.market import is_crypto
+from engine.domain.orders import Fill, Order, OrderRequest, OrderStatus, OrderType, Side, TimeInForce
+from engine.domain.portfolio import Account, VenuePosition
+from engine.execution.emergency import EmergencyStop
+from engine.execution.ledger import Ledger
+from engine.execution.reconcile import Findings, Reconciler
+from engine.execution.sender import Sender
+from engine.portfolio.positions import EXTERNAL_SLEEVE
+from engine.risk import gate
+from engine.risk.breaker import RepetitionWatch, state_for
+from engine.risk.context import Context, PriceView
+from engine.risk.limits import Limits
+from engine.risk.rules import DAY
+from engine.storage.journal import Fact, Journal, Recovered
+
+log = logging.getLogger(__name__)
+
+Prices = Callable[[str], PriceView | None]
+
+_SEVERITY = {TradingState.ACTIVE: 0, TradingState.REDUCING: 1, TradingState.HALTED: 2}
+STATE_FACT = "trading_state"
+PEAK_FACT = "equity_peak"
+
+
+class TradingCore:
+    """Lives on the engine's event loop. `recover` and `account` come before the first order can pass."""
+
+    def __init__(
+        self,
+        *,
+        broker: Broker,
+        journal: Journal,
+        recovered: Recovered,
+        bus: Bus,
+        clock: Clock,
+        ids: IdFactory,
+        limits: Limits,
+        environment: str,
+        prices: Prices,
+    ) -> None:
+        self.limits = limits
+        self.account: Account | None = None
+        self.market_open: bool | None = None
+        self.ready = False
+        """False while our picture of the venue may be wrong: then nothing that adds risk passes."""
+        self.ledger = Ledger(journal, recovered, bus, clock, ids, environment, self._on_fill)
+        self._broker = broker
+        self._journal = journal
+        self._bus = bus
+        self._clock = clock
+        self._ids = ids
+        self._environment = environment
+        self._prices = prices
+        self._repetition = RepetitionWatch(limits)
+        self._sender = Sender(broker, clock, limits.signal_life_s)
+        self._reconciler = Reconciler(broker, self.ledger, clock)
+        self._reconciling = asyncio.Lock()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._cancel_wanted: set[str] = set()
+        state, _, reason = recovered.facts.get(STATE_FACT, TradingState.ACTIVE.value).partition("|")
+        self.trading_state = TradingState(state)
+        self.trading_state_reason = reason
+        self._peak = Decimal(recovered.facts.get(PEAK_FACT, "0"))
+
+    # Orders
+
+    def check(self, request: OrderRequest) -> Verdict:
+        return gate.check(request, self._context(request))
+
+    async def place(self, request: OrderRequest, emergency: bool = False) -> Placed:
+        """Returns when the venue's answer is known, or cannot be learnt for now (UNRESOLVED). Never raises for a refusal."""
+        verdict = gate.check(request, self._context(request, emergency))
+        order = self._new_order(request)
+        if not verdict.allowed:
+            return self._block(order, verdict)
+        # From here on its exposure counts, so that a second order cannot slip through while this one is written.
+        self.ledger.book.add(order)
+        try:
+            await self.ledger.save(order)
+            order.status = OrderStatus.SENT
+            await self.ledger.save(order)
+        except OrderError as error:
+            order.status, order.message = OrderStatus.REJECTED, error.message
+            self._alert("journal", error.message, error.remedy, Severity.CRITICAL)
+            return Placed(client_order_id=order.client_order_id, status=order.status.value, message=error.message)
+        outcome = await self._sender.send(order, lambda: order.client_order_id not in self._cancel_wanted)
+        if outcome.venue is not None:
+            self.ledger.take_order(outcome.venue)
+        elif not order.venue_order_id:
+            order.status, order.message = outcome.status, outcome.message
+            self.ledger.settle(order)
+        if order.status is OrderStatus.UNRESOLVED:
+            self._alert(
+                "orders",
+                f"What became of {order.client_order_id} is not known: {outcome.message}",
+                "Its exposure stays reserved and the venue is asked until it shows; see it at the venue too.",
+                Severity.CRITICAL,
+            )
+        if order.client_order_id in self._cancel_wanted and order.is_open:
+            await self.cancel(order.client_order_id)
+        return Placed(client_order_id=order.client_order_id, status=order.status.value, message=order.message)
+
+    async def cancel(self, client_order_id: str) -> None:
+        """Always let through. Raises OrderError for an id nobody knows, UnavailableError when the venue cannot be asked."""
+        order = self.ledger.book.get(client_order_id)
+        if order is None:
+            raise OrderError(f"There is no order {client_order_id}.", "Refresh the list of orders.")
+        if order.status.is_final:
+            return
+        self._cancel_wanted.add(client_order_id)
+        if order.venue_order_id:
+            await self._broker.cancel(order.venue_order_id)
+
+    async def cancel_all(self) -> int:
+        """At the venue, foreign orders too, and those of ours that are still on their way."""
+        for order in self.ledger.book.open:
+            self._cancel_wanted.add(order.client_order_id)
+        return await self._broker.cancel_all()
+
+    async def close_position(self, symbol: str, sleeve: str | None = None) -> list[Placed]:
+        """One order for each sleeve that holds some."""
+        held = [
+            position
+            for position in self.ledger.positions
+            if position.symbol == symbol and position.quantity and sleeve in (None, position.sleeve)
+        ]
+        if not held:
+            raise OrderError(f"There is no position in {symbol}.", "Refresh the list of positions.")
+        return [await self.place(_closing(symbol, p.quantity, p.sleeve)) for p in held]
+
+    async def emergency_stop(self, reason: str, flatten: bool) -> EmergencyReport:
+        # Halted here and now; writing it down must not hold up the cancels, nor a full disk prevent them.
+        self._spawn(self.set_trading_state(TradingState.HALTED, reason), "halt")
+        for order in self.ledger.book.open:
+            self._cancel_wanted.add(order.client_order_id)
+        report = await EmergencyStop(self._broker, self._clock, self._flatten).run(flatten)
+        self._spawn(self.reconcile("emergency stop"), "reconcile")
+        return report
+
+    async def set_trading_state(self, state: TradingState, reason: str) -> None:
+        """Survives a restart. Raises OrderError when it cannot be written down; it holds all the same."""
+        if (state, reason) == (self.trading_state, self.trading_state_reason):
+            return
+        self.trading_state, self.trading_state_reason = state, reason
+        self._bus.publish(
+            SystemEvent(
+                event_id=self._ids.ulid(),
+                timestamp=self._clock.now(),
+                component="trading",
+                state=state.value,
+                message=reason,
+                severity=Severity.INFO if state is TradingState.ACTIVE else Severity.WARNING,
+            ),
+            Priority.URGENT,
+        )
+        await self._journal.append(Fact(STATE_FACT, f"{state.value}|{reason}"))
+
+    # News
+
+    def on_trade_update(self, update: TradeUpdate) -> None:
+        self.ledger.take_order(update.order)
+        if update.fill is not None:
+            self.ledger.take_fill(update.fill)
+
+    async def reconcile(self, reason: str) -> None:
+        """Raises UnavailableError or CredentialsError; `ready` then stays as it was."""
+        async with self._reconciling:
+            log.info("reconciling with the venue: %s", reason)
+            self._report(await self._reconciler.orders())
+            self._report(await self._reconciler.positions())
+            await self.refresh_account()
+            self.ready = True
+
+    async def poll_orders(self) -> None:
+        """The safety net beside the stream."""
+        async with self._reconciling:
+            self._report(await self._reconciler.orders())
+
+    async def poll_positions(self) -> None:
+        async with self._reconciling:
+            self._report(await self._reconciler.positions())
+
+    async def refresh_account(self) -> None:
+        account = await self._broker.account()
+        self.account = account
+        if account.equity > self._peak:
+            self._peak = account.equity
+            self._journal.append_soon(Fact(PEAK_FACT, str(self._peak))).add_done_callback(_consume)
+        self._bus.publish(PortfolioEvent(event_id=self._ids.ulid(), timestamp=self._clock.now(), account=account))
+        wanted, reason = state_for(account, self._peak, self.limits)
+        if _SEVERITY[wanted] > _SEVERITY[self.trading_state]:
+            await self.set_trading_state(wanted, reason)
+
+    async def refresh_market(self) -> None:
+        self.market_open = (await self._broker.clock()).is_open
+
+    async def stop(self) -> None:
+        """Lets what is on the wire come to its end, briefly."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=1.0)
+        for task in self._tasks:
+            task.cancel()
+
+    # Inside
+
+    def _context(self, request: OrderRequest, emergency: bool = False) -> Context:
+        book, positions = self.ledger.book, self.ledger.positions
+        since = self._clock.now() - DAY
+        return Context(
+            limits=self.limits,
+            trading_state=self.trading_state,
+            ready=self.ready,
+            account=self.account,
+            market_open=self.market_open,
+            price=self._prices(request.symbol),
+            net_position=positions.net(request.symbol),
+            sleeve_position=positions.get(request.symbol, request.sleeve).quantity,
+            gross_exposure=self.ledger.gross_exposure(self._mark),
+            open_orders=book.open,
+            recent_orders=[order for order in book.recent if order.created_at > since],
+            paused_until=self._repetition.paused_until(request.sleeve, request.symbol),
+            now=self._clock.now(),
+            monotonic=self._clock.monotonic(),
+            emergency=emergency,
+        )
+
+    def _mark(self, symbol: str) -> Decimal:
+        view = self._prices(symbol)
+        if view is not None and view.last > 0:
+            return Decimal(repr(view.last))
+        return max((p.last_price for p in self.ledger.positions if p.symbol == symbol), default=Decimal(0))
+
+    def _new_order(self, request: OrderRequest) -> Order:
+        now = self._clock.now()
+        return Order(
+            client_order_id=f"{self._environment}-{request.sleeve}-{self._ids.ulid().lower()}",
+            symbol=request.symbol,
+            side=request.side,
+            quantity=request.quantity,
+            type=request.type,
+            time_in_force=request.time_in_force,
+            limit_price=request.limit_price,
+            sleeve=request.sleeve,
+            created_at=now,
+            updated_at=now,
+            cause_id=request.cause_id,
+        )
+
+    def _block(self, order: Order, verdict: Verdict) -> Placed:
+        order.status, order.message = OrderStatus.BLOCKED, verdict.message
+        self.ledger.book.add(order)
+        self.ledger.settle(order)
+        event = RiskEvent(
+            event_id=self._ids.ulid(),
+            timestamp=self._clock.now(),
+            cause_id=order.cause_id,
+            rule=verdict.rule,
+            message=verdict.message,
+            values=dict(verdict.values),
+            client_order_id=order.client_order_id,
+            symbol=order.symbol,
+            sleeve=order.sleeve,
+        )
+        self._bus.publish(event, Priority.HIGH)
+        message = f"{verdict.message} {verdict.remedy}".strip()
+        return Placed(client_order_id=order.client_order_id, status=order.status.value, message=message)
+
+    async def _flatten(self, position: VenuePosition) -> str:
+        sleeves = [p for p in self.ledger.positions if p.symbol == position.symbol and p.quantity]
+        if sum((p.quantity for p in sleeves), Decimal(0)) != position.quantity:
+            self.ledger.positions.agree_with(await self._broker.positions())
+            sleeves = [p for p in self.ledger.positions if p.symbol == position.symbol and p.quantity]
+        placed = [await self.place(_closing(p.symbol, p.quantity, p.sleeve), emergency=True) for p in sleeves]
+        return ", ".join(f"{one.status} {one.message}".strip() for one in placed) or "nothing to close"
+
+    def _on_fill(self, fill: Fill) -> None:
+        if fill.sleeve in {EXTERNAL_SLEEVE} or not self._repetition.note(fill, self._clock.monotonic()):
+            return
+        self._alert(
+            "risk",
+            f"{fill.sleeve} filled {self.limits.repeated_fills} orders one way in {fill.symbol} "
+            f"within {self.limits.repeated_window_s:g} s and is paused there.",
+            "Look at the bot; it goes on by itself after the pause.",
+            Severity.WARNING,
+        )
+
+    def _report(self, findings: Findings) -> None:
+        for order in findings.surfaced:
+            self._alert(
+                "orders",
+                f"{order.client_order_id}, whose outcome was not known, is {order.status.value} at the venue.",
+                "It is being cancelled if it is still open.",
+                Severity.ERROR,
+            )
+            if order.is_open:
+                self._spawn(self.cancel(order.client_order_id), "cancel surfaced")
+        for client_order_id in findings.missing:
+            self._alert(
+                "orders", f"The venue no longer knows {client_order_id}.", "Look it up at the venue.", Severity.ERROR
+            )
+        for symbol, quantity in findings.positions.items():
+            self._alert(
+                "positions",
+                f"The venue's position in {symbol} differs from our fills by {quantity}.",
+                f"It is shown under the sleeve {EXTERNAL_SLEEVE}; find out who traded it.",
+                Severity.WARNING,
+            )
+
+    def _alert(self, component: str, message: str, remedy: str, severity: Severity) -> None:
+        self._bus.publish(
+            SystemEvent(
+                event_id=self._ids.ulid(),
+                timestamp=self._clock.now(),
+                component=component,
+                state="alert",
+                message=message,
+                remedy=remedy,
+                severity=severity,
+            ),
+            Priority.HIGH,
+        )
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        async def guarded() -> None:
+            try:
+                await work
+            except PaddockError as error:
+                self._alert("trading", error.message, error.remedy, Severity.ERROR)
+
+        task = asyncio.create_task(guarded(), name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _closing(symbol: str, held: Decimal, sleeve: str) -> OrderRequest:
+    return OrderRequest(
+        symbol=symbol,
+        side=Side.SELL if held > 0 else Side.BUY,
+        quantity=abs(held),
+        type=OrderType.MARKET,
+        time_in_force=TimeInForce.GTC if is_crypto(symbol) else TimeInForce.DAY,
+        sleeve=sleeve,
+        reduces=True,
+    )
+
+
+def _consume(written: asyncio.Future[None]) -> None:
+    if not written.cancelled() and (error := written.exception()) is not None:
+        log.warning("%s", error)
