@@ -65,8 +65,8 @@ class MarketState(msgspec.Struct, kw_only=True):
 class Store:
     """Raises UnavailableError when another exchange has the folder, DataError when the file cannot be read."""
 
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / FILE_NAME
+    def __init__(self, folder: Path, name: str = FILE_NAME) -> None:
+        self.path = folder / name
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="exchange-store")
         try:
             folder.mkdir(parents=True, exist_ok=True)

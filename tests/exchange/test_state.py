@@ -160,9 +160,17 @@ async def test_what_is_held_stays_listed_when_the_symbols_change(tmp_path: Path)
 
 
 async def test_a_recording_refuses_accounts_with_positions_it_cannot_price(tmp_path: Path, shared_data: Path) -> None:
-    await hold(ExchangeOptions(symbols=("TSLA",), state=tmp_path), "TSLA")
-    with pytest.raises(ConfigurationError, match="TSLA"):
+    await hold(ExchangeOptions(symbols=("IBM",), replay=shared_data, state=tmp_path, speed=60.0), "IBM")
+    with pytest.raises(ConfigurationError, match="IBM"):
         await ExchangeServer(ExchangeOptions(symbols=("AIG",), replay=shared_data, state=tmp_path)).start()
+
+
+async def test_a_recording_and_the_simulation_keep_accounts_apart(tmp_path: Path, shared_data: Path) -> None:
+    await hold(ExchangeOptions(symbols=("TSLA",), state=tmp_path), "TSLA")
+    options = ExchangeOptions(symbols=("AIG",), replay=shared_data, state=tmp_path)
+    async with ExchangeServer(options) as server, client(server.url) as call:
+        assert await call("GET", "/positions") == []
+        assert (await call("GET", "/clock"))["timestamp"].startswith("2013-10-07")
 
 
 async def test_a_replay_goes_on_where_it_was_stopped(tmp_path: Path, shared_data: Path) -> None:

@@ -22,7 +22,7 @@ from engine.exchange.server.floor import Counters, Floor
 from engine.exchange.server.http import MAX_BODY, Gate
 from engine.exchange.server.marketdata import MarketDataRoutes
 from engine.exchange.server.options import ExchangeOptions
-from engine.exchange.server.setup import Saved, build_market, build_venue, recording
+from engine.exchange.server.setup import Saved, build_market, build_venue, recording, state_file
 from engine.exchange.server.trade_stream import TradeStreams
 from engine.exchange.server.trading import TradingRoutes
 from engine.exchange.server.watchlists import WatchlistRoutes
@@ -85,7 +85,7 @@ class ExchangeServer:
         try:
             # A simulation goes by wall time from the moment it is asked for; a recording waits until it is loaded.
             origin = None if options.replay is not None else self._clock.monotonic()
-            self._store = Store(options.state) if options.state is not None else None
+            self._store = Store(options.state, state_file(options)) if options.state is not None else None
             saved = Saved(self._store)
             source, sessions = build_market(options, self._clock.now(), saved)
             venue = build_venue(options, source, sessions, saved)

@@ -8,10 +8,11 @@ from engine.domain.errors import ConfigurationError
 from engine.exchange.assets import DEFAULT_SYMBOLS, Catalogue
 from engine.exchange.fills import AlpacaFill
 from engine.exchange.prices.base import PriceSource
+from engine.exchange.prices.recording import choose_day, recorded_symbols
 from engine.exchange.prices.synthetic import SyntheticPrices
 from engine.exchange.server.options import ExchangeOptions
 from engine.exchange.sessions import AlwaysOpen, RealCalendar, RegularHours, Sessions, new_york
-from engine.exchange.store import MarketState, Store
+from engine.exchange.store import FILE_NAME, MarketState, Store
 from engine.exchange.tape import TICK_LIMIT
 from engine.exchange.venue import Venue
 
@@ -32,6 +33,19 @@ class Saved:
         """What the accounts hold or have open orders in."""
         held = {symbol for desk, _ in self.desks for symbol in desk.account.holdings}
         return held | {record.symbol for _, records in self.desks for record in records if record.is_open}
+
+
+def state_file(options: ExchangeOptions) -> str:
+    """The simulation and each recorded day keep accounts of their own: their prices and times do not go together."""
+    if options.replay is None:
+        return FILE_NAME
+    symbols = _wanted(options) or recorded_symbols(options.replay)
+    return f"replay-{choose_day(options.replay, symbols, options.day)}.db"
+
+
+def _wanted(options: ExchangeOptions) -> tuple[str, ...]:
+    """The symbols of a replay; none for all there are."""
+    return () if options.symbols == DEFAULT_SYMBOLS else options.symbols
 
 
 def build_market(options: ExchangeOptions, now: int, saved: Saved) -> tuple[PriceSource, Sessions]:
@@ -81,8 +95,7 @@ def _replay(options: ExchangeOptions, folder: Path, saved: Saved) -> tuple[Price
     # Imported here because it brings polars, which a simulation does not need.
     from engine.exchange.prices.replay import ReplayPrices
 
-    symbols = () if options.symbols == DEFAULT_SYMBOLS else options.symbols
-    source = ReplayPrices(folder, symbols, options.day, options.start_at)
+    source = ReplayPrices(folder, _wanted(options), options.day, options.start_at)
     if foreign := sorted(saved.symbols - set(source.symbols)):
         raise ConfigurationError(
             f"The accounts in {options.state} have {', '.join(foreign)}, which this recording is asked to leave out.",
