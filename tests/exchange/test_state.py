@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -25,11 +26,11 @@ KEYS = {"APCA-API-KEY-ID": "key", "APCA-API-SECRET-KEY": "secret"}
 
 class Client:
     def __init__(self, url: str, session: aiohttp.ClientSession) -> None:
-        self._url = url
+        self.url = url
         self._session = session
 
     async def __call__(self, method: str, path: str, **body: Any) -> Any:
-        async with self._session.request(method, self._url + "/v2" + path, json=body or None) as answer:
+        async with self._session.request(method, self.url + "/v2" + path, json=body or None) as answer:
             return None if answer.status == 204 else await answer.json()
 
     async def filled(self, client_order_id: str) -> Any:
@@ -91,6 +92,62 @@ async def test_a_killed_exchange_comes_back_with_its_orders_fills_cash_and_posit
         assert refused["code"] == 40010001
         assert await call("DELETE", f"/orders/{resting['id']}") is None
         assert await call("GET", "/orders") == []
+
+
+async def test_nothing_that_was_told_is_lost_when_the_exchange_is_killed_under_load(tmp_path: Path) -> None:
+    told = Told()
+    async with child(tmp_path) as (process, call):
+        tasks = [asyncio.create_task(told.listen(call.url)), *(asyncio.create_task(told.trade(call)) for _ in range(4))]
+        await asyncio.wait_for(told.enough.wait(), WAIT)
+        process.send_signal(signal.SIGKILL)
+        await process.wait()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    async with child(tmp_path) as (process, call):
+        orders = await pages(call, "/orders?status=all&limit=500&direction=asc", "after", "submitted_at")
+        assert told.orders <= {order["id"] for order in orders}
+        fills = await pages(call, "/account/activities/FILL?direction=asc&page_size=100", "page_token", "id")
+        assert told.executions <= {fill["execution_id"] for fill in fills}
+        signed = [(1 if fill["side"] == "buy" else -1, Decimal(fill["qty"]), Decimal(fill["price"])) for fill in fills]
+        cash = 100_000 - sum(sign * quantity * price for sign, quantity, price in signed)
+        assert Decimal((await call("GET", "/account"))["cash"]) == cash
+        held = {position["symbol"]: Decimal(position["qty"]) for position in await call("GET", "/positions")}
+        assert held.get("SPY", 0) == sum(sign * quantity for sign, quantity, _ in signed)
+
+
+class Told:
+    """What an exchange said before it was killed."""
+
+    def __init__(self) -> None:
+        self.orders: set[str] = set()
+        self.executions: set[str] = set()
+        self.enough = asyncio.Event()
+
+    async def trade(self, call: Client) -> None:
+        while True:
+            side = "buy" if len(self.orders) % 3 else "sell"
+            order = {"symbol": "SPY", "qty": "1", "side": side, "type": "market", "time_in_force": "day"}
+            answer = await call("POST", "/orders", **order)
+            self.orders |= {answer["id"]} if "id" in answer else set()
+
+    async def listen(self, url: str) -> None:
+        async with aiohttp.ClientSession() as session, session.ws_connect(f"{url}/stream") as socket:
+            await socket.send_json({"action": "auth", "key": "key", "secret": "secret"})
+            await socket.send_json({"action": "listen", "data": {"streams": ["trade_updates"]}})
+            async for message in socket:
+                execution_id = json.loads(message.data)["data"].get("execution_id")
+                self.executions |= {execution_id} if execution_id else set()
+                if len(self.executions) >= 150:
+                    self.enough.set()
+
+
+async def pages(call: Client, path: str, token: str, key: str) -> list[Any]:
+    """All rows of a list that is served a page at a time."""
+    rows: list[Any] = []
+    while page := await call("GET", f"{path}&{token}={rows[-1][key]}" if rows else path):
+        rows += page
+    return rows
 
 
 async def test_a_bracket_goes_on_after_a_restart(tmp_path: Path) -> None:
