@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 
 from engine.exchange.server import ExchangeOptions, ExchangeServer
+from tests.shared_data import FOLDER
 
 with warnings.catch_warnings():
     # alpaca-py 0.44 imports websockets.legacy
@@ -40,14 +40,6 @@ def trading(exchange: ExchangeServer) -> Iterator[TradingClient]:
     client._session.close()
 
 
-async def until(condition: Callable[[], Any]) -> Any:
-    """Wait for a condition that other tasks bring about; what it gives when it is true."""
-    async with asyncio.timeout(WAIT):
-        while not (found := condition()):  # noqa: ASYNC110  the condition has no event to wait for
-            await asyncio.sleep(0.005)
-    return found
-
-
 async def call(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
     """One call of alpaca-py's blocking client beside the server's loop."""
     return await asyncio.to_thread(function, *arguments, **options)
@@ -55,8 +47,6 @@ async def call(function: Callable[..., Any], *arguments: Any, **options: Any) ->
 
 @pytest.fixture
 def shared_data() -> Path:
-    default = Path(__file__).resolve().parents[3] / "shared" / "data"
-    folder = Path(os.environ.get("PADDOCK_SHARED_DATA", default))
-    if not (folder / "trades").is_dir():
-        pytest.skip(f"the recorded market data is not in {folder}")
-    return folder
+    if not (FOLDER / "trades").is_dir():
+        pytest.skip(f"no recorded data in {FOLDER}; set PADDOCK_SHARED_DATA")
+    return FOLDER

@@ -12,7 +12,8 @@ import aiohttp
 import pytest
 
 from engine.exchange.server import ExchangeServer
-from tests.exchange.conftest import WAIT, until
+from tests.exchange.conftest import WAIT
+from tests.waiting import until
 
 KEYS = {"APCA-API-KEY-ID": "key", "APCA-API-SECRET-KEY": "secret"}
 ORDER = {"symbol": "SPY", "qty": "1", "side": "buy", "type": "limit", "time_in_force": "day", "limit_price": "1"}

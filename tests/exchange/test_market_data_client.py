@@ -28,7 +28,8 @@ from alpaca.data.timeframe import TimeFrame, TimeFrameUnit
 
 from engine.domain.market import NANOSECONDS
 from engine.exchange.server import ExchangeServer
-from tests.exchange.conftest import call, until
+from tests.exchange.conftest import call
+from tests.waiting import until
 
 
 @pytest.fixture

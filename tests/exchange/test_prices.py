@@ -83,7 +83,7 @@ def test_live_volatility_is_a_modest_multiple_of_the_real_one(symbol: str) -> No
     source = SyntheticPrices((symbol,), 2, START)
     source.step(START)
     closes = []
-    for end in range(START + MINUTE, START + 240 * MINUTE, MINUTE):
+    for end in range(START + MINUTE, START + 90 * MINUTE, MINUTE):
         closes += [e.price for e in source.step(end)[-20:] if isinstance(e, Trade)][-1:]
     yearly = float(np.std(np.diff(np.log(closes)))) * np.sqrt(252 * 390)
     assert 0.8 < yearly / profile(symbol).volatility < 3

@@ -20,6 +20,7 @@ from engine.exchange.server import ExchangeOptions, ExchangeServer
 from engine.exchange.sessions import at_new_york
 from engine.exchange.tape import Tape
 from tests.exchange.conftest import WAIT
+from tests.waiting import until_async
 
 DAY = "2013-10-07"
 KEYS = {"APCA-API-KEY-ID": "key", "APCA-API-SECRET-KEY": "secret"}
@@ -80,9 +81,12 @@ async def test_a_replay_streams_fills_orders_and_closes_with_its_recording(share
                     seen[message["T"]] += 1
         assert (await get(session, f"/v2/orders/{order_id}"))["status"] == "filled"
         assert (await get(session, "/v2/positions/AIG"))["qty"] == "100"
-        async with asyncio.timeout(WAIT):
-            while (clock := await get(session, "/v2/clock"))["is_open"]:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+
+        async def closed() -> Any:
+            clock = await get(session, "/v2/clock")
+            return None if clock["is_open"] else clock
+
+        clock = await until_async(closed)
         assert clock["paddock_speed"] == 600.0
         assert (await get(session, f"/v2/stocks/bars?symbols=AIG&start={DAY}T19:58:00Z"))["bars"]["AIG"]
         await socket.send_json({"action": "unsubscribe", "trades": ["AIG"], "quotes": ["AIG"]})

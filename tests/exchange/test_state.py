@@ -19,6 +19,7 @@ from engine.domain.errors import ConfigurationError, DataError, UnavailableError
 from engine.exchange.server import ExchangeOptions, ExchangeServer
 from engine.exchange.store import FILE_NAME, Store
 from tests.exchange.conftest import WAIT
+from tests.waiting import until_async
 
 HISTORY = "/account/portfolio/history?timeframe=1Min&period=1D"
 KEYS = {"APCA-API-KEY-ID": "key", "APCA-API-SECRET-KEY": "secret"}
@@ -34,12 +35,11 @@ class Client:
             return None if answer.status == 204 else await answer.json()
 
     async def filled(self, client_order_id: str) -> Any:
-        async with asyncio.timeout(WAIT):
-            while True:
-                order = await self("GET", f"/orders:by_client_order_id?client_order_id={client_order_id}")
-                if order["status"] == "filled":
-                    return order
-                await asyncio.sleep(0.01)
+        async def found() -> Any:
+            order = await self("GET", f"/orders:by_client_order_id?client_order_id={client_order_id}")
+            return order if order["status"] == "filled" else None
+
+        return await until_async(found)
 
 
 @asynccontextmanager
@@ -242,8 +242,12 @@ async def test_a_replay_goes_on_where_it_was_stopped(tmp_path: Path, shared_data
 async def test_the_portfolio_history_goes_on_after_a_restart(tmp_path: Path) -> None:
     options = ExchangeOptions(symbols=("SPY",), state=tmp_path, speed=600.0)
     async with ExchangeServer(options) as server, client(server.url) as call:
-        while len(first := (await call("GET", HISTORY))["timestamp"]) < 4:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+
+        async def several() -> Any:
+            times = (await call("GET", HISTORY))["timestamp"]
+            return times if len(times) > 3 else None
+
+        first = await until_async(several)
     async with ExchangeServer(options) as server, client(server.url) as call:
         again = (await call("GET", HISTORY))["timestamp"]
         assert set(first[:-1]) <= set(again)

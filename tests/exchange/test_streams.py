@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
-import msgpack
+import msgspec
 import pytest
 from alpaca.data.live import CryptoDataStream, StockDataStream
 from alpaca.trading.client import TradingClient
@@ -18,7 +18,8 @@ from alpaca.trading.requests import LimitOrderRequest, MarketOrderRequest
 from alpaca.trading.stream import TradingStream
 
 from engine.exchange.server import ExchangeOptions, ExchangeServer, data_stream, outbox
-from tests.exchange.conftest import WAIT, call, until
+from tests.exchange.conftest import WAIT, call
+from tests.waiting import until
 
 Socket = aiohttp.ClientWebSocketResponse
 
@@ -166,13 +167,13 @@ async def data_socket(
 
 
 async def send(socket: Socket, message: object, packed: bool = False) -> None:
-    await (socket.send_bytes(msgpack.packb(message)) if packed else socket.send_str(json.dumps(message)))
+    await (socket.send_bytes(msgspec.msgpack.encode(message)) if packed else socket.send_str(json.dumps(message)))
 
 
 async def receive(socket: Socket, packed: bool = False) -> Any:
     message = await socket.receive(WAIT)
     assert message.type is (aiohttp.WSMsgType.BINARY if packed else aiohttp.WSMsgType.TEXT)
-    return msgpack.unpackb(message.data, timestamp=3) if packed else json.loads(message.data)
+    return msgspec.msgpack.decode(message.data) if packed else json.loads(message.data)
 
 
 @pytest.mark.parametrize("packed", [True, False])
