@@ -1,0 +1,1 @@
+"""Market data from the socket to candles: stream, normaliser, candles, history."""

@@ -1,0 +1,264 @@
+"""The feed: streams in, candles and conflated quotes out, history on request. Everything between socket and hub.
+
+A batch is handled without an await per message. After each (re)connect the trades that were missed are read over REST
+first, and what streams in meanwhile waits: so candles have no hole and, because trades are known by id, no double.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+
+from engine.clock import Clock
+from engine.domain.errors import PaddockError
+from engine.domain.market import NANOSECONDS, Bar, Timeframe, is_crypto
+from engine.market.board import Board
+from engine.market.candles import Candles
+from engine.market.frames import Frame
+from engine.market.history import History
+from engine.market.normaliser import Normaliser
+from engine.market.rest import MarketRest, Snapshot
+from engine.market.stream import DataStream, StreamState
+from engine.streams import messages as said
+from engine.streams.messages import CANDLES, FEED_STATUS, HISTORY_REPLY, QUOTES, FeedStatus, HistoryRequest, Message
+
+log = logging.getLogger(__name__)
+
+WARM_UP = 420 * NANOSECONDS
+"""Trades read at the start: enough seconds for the slowest demo bot."""
+MOST_TRADES = 6_000
+OVERLAP = 2 * NANOSECONDS
+SILENCE = 15.0
+"""Seconds without a frame, in an open market, after which the socket is taken for dead."""
+READ_AT_ONCE = 4
+CATCH_UP_WAIT = 10.0
+
+Publish = Callable[[str, Message], None]
+
+
+class Feed:
+    def __init__(
+        self,
+        name: str,
+        source: str,
+        rest: MarketRest,
+        publish: Publish,
+        clock: Clock,
+        make_stream: Callable[..., DataStream],
+    ) -> None:
+        self.messages = 0
+        self._name = name
+        self._source = source
+        self._rest = rest
+        self._publish = publish
+        self._clock = clock
+        self._make_stream = make_stream
+        self._streams: dict[bool, DataStream] = {}
+        self._tasks: dict[bool, asyncio.Task[None]] = {}
+        self._candles: dict[str, Candles] = {}
+        self._board = Board()
+        self._normaliser = Normaliser()
+        self._history = History(rest, self._candles)
+        self._waiting: dict[bool, list[Frame]] = {}
+        self._caught_up = asyncio.Event()
+        self._unknown: set[str] = set()
+        self._rejected_frames = 0
+        self._last_at = -1.0
+        self._rate_from = (clock.monotonic(), 0)
+        self.market_open = True
+        self.market_time = 0
+        self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def failed(self) -> None:
+        """Returns never; raises what ended a stream for good, such as refused keys."""
+        await self._failed
+
+    async def watch(self, symbols: Iterable[str]) -> None:
+        """Those the venue does not know are told in the status and left out."""
+        wanted = [symbol for symbol in dict.fromkeys(symbols) if symbol not in self._candles]
+        known = [symbol for symbol in wanted if await self._is_known(symbol)]
+        for symbol in known:
+            self._candles[symbol] = Candles(symbol)
+        for crypto in (False, True):
+            names = [symbol for symbol in known if is_crypto(symbol) is crypto]
+            if not names:
+                continue
+            if crypto in self._streams:
+                await self._streams[crypto].subscribe(names)
+                if self._streams[crypto].state is StreamState.SUBSCRIBED:
+                    await self._catch_up(names)
+            else:
+                self._start_stream(crypto, names)
+
+    async def unwatch(self, symbols: Iterable[str]) -> None:
+        for symbol in symbols:
+            stream = self._streams.get(is_crypto(symbol))
+            if self._candles.pop(symbol, None) is not None and stream is not None:
+                await stream.unsubscribe([symbol])
+            self._board.forget(symbol)
+
+    async def answer(self, request: HistoryRequest) -> None:
+        if request.timeframe is Timeframe.SECOND_1:
+            await self._wait_until_caught_up()
+        now = max(self._board.watermark, self.market_time)
+        self._publish(HISTORY_REPLY + request.requester, await self._history.answer(request, now))
+
+    async def _wait_until_caught_up(self) -> None:
+        try:
+            await asyncio.wait_for(self._caught_up.wait(), CATCH_UP_WAIT)
+        except TimeoutError:
+            log.warning("The first trades have not been read yet; the history of seconds is short.")
+
+    def flush_quotes(self) -> None:
+        states = self._board.drain()
+        if states:
+            self._publish(QUOTES, said.Quotes(states))
+
+    def flush_candles(self) -> None:
+        """Growing candles, by timeframe."""
+        self._give_out(bar for candles in self._candles.values() for bar in candles.growing())
+
+    def flush_status(self) -> None:
+        now = self._clock.monotonic()
+        since, count = self._rate_from
+        rate = (self.messages - count) / max(now - since, 0.001)
+        self._rate_from = (now, self.messages)
+        streams = self._streams.values()
+        self._publish(
+            FEED_STATUS,
+            FeedStatus(
+                feed=self._name,
+                source=self._source,
+                connected=bool(streams) and all(stream.state is StreamState.SUBSCRIBED for stream in streams),
+                age=-1.0 if self._last_at < 0 else now - self._last_at,
+                messages=self.messages,
+                message_rate=rate,
+                reconnects=sum(stream.reconnects for stream in streams),
+                rejected=self._normaliser.rejected + self._rejected_frames,
+                symbols=sorted(self._candles),
+                unknown_symbols=sorted(self._unknown),
+                error="; ".join(stream.error for stream in streams if stream.error),
+            ),
+        )
+
+    async def refresh_market(self) -> None:
+        self.market_time, self.market_open = await self._rest.market_time()
+
+    async def close(self) -> None:
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await self._rest.close()
+
+    def silence_limit(self) -> float | None:
+        return SILENCE if self.market_open else None
+
+    def _start_stream(self, crypto: bool, names: list[str]) -> None:
+        stream = self._make_stream(
+            crypto,
+            on_frame=lambda frame: self._take(crypto, frame),
+            on_subscribed=lambda: self._catch_up_stream(crypto),
+            silence_limit=self.silence_limit,
+        )
+        stream.symbols = set(names)
+        self._streams[crypto] = stream
+        task = asyncio.create_task(stream.run(), name=stream.name)
+        self._tasks[crypto] = task
+        task.add_done_callback(self._stream_ended)
+
+    def _stream_ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None and not self._failed.done():
+            self._failed.set_exception(error)
+
+    def _take(self, crypto: bool, frame: Frame) -> None:
+        self._rejected_frames += frame.rejected
+        count = len(frame.trades) + len(frame.quotes) + len(frame.minutes)
+        if not count:
+            return
+        self.messages += count
+        self._last_at = self._clock.monotonic()
+        frame.trades = [trade for trade in self._normaliser.trades(frame.trades) if trade.symbol in self._candles]
+        frame.quotes = [quote for quote in self._normaliser.quotes(frame.quotes) if quote.symbol in self._candles]
+        self._board.add_trades(frame.trades)
+        self._board.add_quotes(frame.quotes)
+        if crypto in self._waiting:
+            self._waiting[crypto].append(frame)
+        else:
+            self._build(frame)
+
+    def _build(self, frame: Frame) -> None:
+        bars: list[Bar] = []
+        for trade in frame.trades:
+            bars += self._candles[trade.symbol].add((trade,))
+        for minute in frame.minutes:
+            if minute.symbol in self._candles:
+                self._candles[minute.symbol].replace_minute(minute)
+                bars.append(minute)
+        for candles in self._candles.values():
+            bars += candles.close_before(self._board.watermark)
+        self._give_out(bars)
+
+    def _give_out(self, bars: Iterable[Bar]) -> None:
+        by_timeframe: dict[Timeframe, list[Bar]] = {}
+        for bar in bars:
+            by_timeframe.setdefault(bar.timeframe, []).append(bar)
+        for timeframe, some in by_timeframe.items():
+            self._publish(CANDLES + timeframe.value, said.Candles(timeframe, some))
+
+    async def _catch_up_stream(self, crypto: bool) -> None:
+        self._waiting[crypto] = []
+        try:
+            await self._catch_up([symbol for symbol in self._candles if is_crypto(symbol) is crypto])
+        finally:
+            for frame in self._waiting.pop(crypto):
+                self._build(frame)
+            if not self._waiting:
+                self._caught_up.set()
+
+    async def _catch_up(self, symbols: list[str]) -> None:
+        await self.refresh_market()
+        snapshots = await self._rest.snapshots(symbols)
+        gate = asyncio.Semaphore(READ_AT_ONCE)
+        await asyncio.gather(*(self._catch_up_symbol(symbol, snapshots.get(symbol), gate) for symbol in symbols))
+
+    async def _catch_up_symbol(self, symbol: str, snapshot: Snapshot | None, gate: asyncio.Semaphore) -> None:
+        candles = self._candles.get(symbol)
+        if candles is None:
+            return
+        async with gate:
+            day = snapshot.day if snapshot is not None else None
+            if snapshot is not None:
+                self._board.seed(symbol, snapshot.last, snapshot.previous_close, day.volume if day else 0.0)
+            newest = next(reversed(candles.seconds.bars), None)
+            start = self.market_time - WARM_UP if newest is None else newest - OVERLAP
+            if newest is None and day is not None:
+                limit = (self.market_time - day.timestamp) // Timeframe.MINUTE_1.nanoseconds + 1
+                minutes = await self._rest.newest_bars(symbol, Timeframe.MINUTE_1, day.timestamp, max(limit, 1))
+                candles.seed([bar for bar in minutes if bar.timestamp < _minute(self.market_time)], day.timestamp)
+            trades = await self._rest.newest_trades(symbol, start, MOST_TRADES)
+        known_minutes = set(candles.minutes.bars) if newest is None else set()
+        fresh = [trade for trade in self._normaliser.trades(trades) if _minute(trade.timestamp) not in known_minutes]
+        past = [trade for trade in trades if _minute(trade.timestamp) in known_minutes]
+        for trade in past:
+            candles.seconds.add_trade(trade, True)
+        bars = candles.add(fresh) + candles.close_before(max(self._board.watermark, self.market_time))
+        if newest is not None:
+            self._give_out(bars)
+
+    async def _is_known(self, symbol: str) -> bool:
+        try:
+            known = await self._rest.knows(symbol)
+        except PaddockError as error:
+            log.warning("%s cannot be looked up: %s", symbol, error.message)
+            known = True
+        if known:
+            self._unknown.discard(symbol)
+        else:
+            self._unknown.add(symbol)
+            log.error("The venue does not know %s.", symbol, extra={"remedy": "Take it off the watch list."})
+        return known
+
+
+def _minute(timestamp: int) -> int:
+    return timestamp // Timeframe.MINUTE_1.nanoseconds * Timeframe.MINUTE_1.nanoseconds

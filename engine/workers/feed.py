@@ -1,0 +1,104 @@
+"""The feed as a child process: one for all symbols, between the venue's data streams and the hub."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+import msgspec
+
+from engine.broker.address import VenueAddress
+from engine.domain.errors import UnavailableError
+from engine.market.feed import Feed
+from engine.market.frames import Frame
+from engine.market.rest import MarketRest
+from engine.market.stream import DataStream
+from engine.processes.child import Child
+from engine.streams.messages import HISTORY_REQUEST, WATCH, HistoryRequest, Watch
+from engine.streams.zeromq import HubAddress, ZeromqTransport
+
+log = logging.getLogger("feed")
+
+QUOTES_EVERY = 0.1
+CANDLES_EVERY = 0.25
+STATUS_EVERY = 1.0
+MARKET_EVERY = 20.0
+
+
+class Settings(msgspec.Struct, kw_only=True):
+    name: str
+    hub: HubAddress
+    venue: VenueAddress
+    symbols: list[str]
+    feed: str = "iex"
+
+
+async def main(child: Child[Settings]) -> None:
+    settings, venue = child.settings, child.settings.venue
+    transport = ZeromqTransport(settings.hub, settings.name, child.clock)
+    await transport.start()
+    requests = transport.subscribe([HISTORY_REQUEST, WATCH])
+    rest = MarketRest(venue.data_url, venue.trading_url, venue.key, venue.secret, settings.feed)
+
+    def make_stream(
+        crypto: bool,
+        on_frame: Callable[[Frame], None],
+        on_subscribed: Callable[[], Awaitable[None]],
+        silence_limit: Callable[[], float | None],
+    ) -> DataStream:
+        url = venue.crypto_stream_url if crypto else venue.stock_stream_url
+        name = "crypto stream" if crypto else f"{settings.feed} stream"
+        return DataStream(name, url, venue.key, venue.secret, on_frame, on_subscribed, silence_limit)
+
+    feed = Feed(settings.name, settings.feed, rest, transport.publish, child.clock, make_stream)
+    background: set[asyncio.Task[None]] = set()
+
+    def spawn(work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        background.add(task)
+        task.add_done_callback(background.discard)
+
+    async def listen() -> None:
+        async for batch in requests:
+            for delivery in batch:
+                message = delivery.message
+                if isinstance(message, HistoryRequest):
+                    spawn(feed.answer(message))
+                elif isinstance(message, Watch):
+                    await feed.unwatch(message.remove)
+                    await feed.watch(message.add)
+
+    async def flush() -> None:
+        counted, round_ = 0, 0
+        while True:
+            await asyncio.sleep(QUOTES_EVERY)
+            round_ += 1
+            feed.flush_quotes()
+            if round_ % round(CANDLES_EVERY / QUOTES_EVERY) == 0:
+                feed.flush_candles()
+            if round_ % round(STATUS_EVERY / QUOTES_EVERY) == 0:
+                feed.flush_status()
+                child.progress(feed.messages - counted)
+                counted = feed.messages
+
+    async def follow_market() -> None:
+        while True:
+            await asyncio.sleep(MARKET_EVERY)
+            try:
+                await feed.refresh_market()
+            except UnavailableError as error:
+                log.warning("%s", error.message, extra={"remedy": error.remedy})
+
+    works = [listen(), flush(), follow_market(), feed.failed(), child.stopping.wait(), feed.watch(settings.symbols)]
+    *tasks, first = [asyncio.create_task(work) for work in works]
+    child.ready(f"{settings.feed}: {len(settings.symbols)} symbols from {venue.data_url}")
+    await first
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+    await feed.close()
+    await transport.close()
+    for task in done:
+        task.result()
