@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import signal
 from collections.abc import Callable, Sequence
 
@@ -15,6 +16,11 @@ from engine.domain.errors import UnavailableError
 MAX_LINE = 64 * 1024
 """Longer lines are cut, because a child gone wrong may never send a newline."""
 CHUNK = 256 * 1024
+FLOOD = 500
+"""Lines in one read beyond which only those in our own JSON are looked at: the loop has a window to paint."""
+BREATHER = 0.005
+"""Seconds between two reads of a flood; it bounds it to about 25 MB/s."""
+_OURS = re.compile(rb'^\{"type":.*$', re.MULTILINE)
 DRAIN_WAIT = 0.5
 """Seconds to read what is left in the pipe of a process that has ended."""
 REAP_WAIT = 5.0
@@ -26,12 +32,15 @@ class Channel:
     def __init__(self, process: asyncio.subprocess.Process, on_line: Callable[[bytes], None]) -> None:
         self._process = process
         self._on_line = on_line
+        self.suppressed = 0
+        """Lines of a flood that nobody looked at."""
         self._reader = asyncio.create_task(self._read(), name=f"pipe-{process.pid}")
         self.exited: asyncio.Task[int] = asyncio.create_task(self._wait(), name=f"wait-{process.pid}")
 
     @classmethod
     async def spawn(cls, arguments: Sequence[str], settings: object, on_line: Callable[[bytes], None]) -> Channel:
         """Raises UnavailableError when the system cannot start it."""
+        line = msgspec.json.encode(settings) + b"\n"
         try:
             process = await asyncio.create_subprocess_exec(
                 *arguments,
@@ -46,7 +55,7 @@ class Channel:
                 "Look at the memory and process limits of this machine.",
             ) from None
         assert process.stdin is not None
-        process.stdin.write(msgspec.json.encode(settings) + b"\n")
+        process.stdin.write(line)
         return cls(process, on_line)
 
     @property
@@ -62,6 +71,12 @@ class Channel:
         """To the child and everything it started."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, number)
+
+    async def dump_stacks(self, wait: float) -> None:
+        """Ask a hung worker for the stacks of its threads, which come as lines of its log."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(self._process.pid, signal.SIGUSR1)
+        await self._gone(wait)
 
     async def end(self, wait: float, on_kill: Callable[[], None] | None = None) -> bool:
         """End of stdin, SIGTERM after `wait` seconds, SIGKILL after half as much again; False when it would not go."""
@@ -99,17 +114,28 @@ class Channel:
         rest = b""
         cut = False
         while chunk := await self._process.stdout.read(CHUNK):
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                if not cut:
-                    self._on_line(line[:MAX_LINE])
+            whole, newline, rest = (rest + chunk).rpartition(b"\n")
+            if newline:
+                if cut:
+                    _, newline, whole = whole.partition(b"\n")
                 cut = False
+                if newline:
+                    await self._hear(whole)
             if len(rest) > MAX_LINE:
                 if not cut:
                     self._on_line(rest[:MAX_LINE])
                 rest, cut = b"", True
         if rest and not cut:
             self._on_line(rest)
+
+    async def _hear(self, whole: bytes) -> None:
+        count = whole.count(b"\n") + 1
+        lines = whole.split(b"\n") if count <= FLOOD else _OURS.findall(whole)[:FLOOD]
+        self.suppressed += count - len(lines)
+        for line in lines:
+            self._on_line(line[:MAX_LINE])
+        if count > FLOOD:
+            await asyncio.sleep(BREATHER)
 
 
 def in_words(code: int) -> str:

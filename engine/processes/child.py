@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import faulthandler
 import logging
 import os
+import select
 import signal
 import sys
 import threading
@@ -29,20 +31,32 @@ HEARTBEAT = 1.0
 """Seconds between heartbeats."""
 GRACE = 8.0
 """Seconds that a child which was told to stop may take before it ends itself."""
+DISPENSABLE = frozenset({"heartbeat", "log"})
+MAX_TEXT = 2_000
+"""Characters of a log text or traceback: a line that fits a pipe's 4 KiB never blocks the writer half-way."""
 _PR_SET_PDEATHSIG = 1
 
 
 class Speech:
-    """Writes JSON lines to the parent. A parent that no longer reads is no reason to fail."""
+    """Writes JSON lines to the parent. A parent that no longer reads is no reason to fail, nor to wait.
+
+    Heartbeats and log lines are dropped, and counted, while the pipe is full; what the parent waits for is not.
+    """
 
     def __init__(self, descriptor: int) -> None:
+        self.dropped = 0
         self._descriptor = descriptor
+        self._poll = select.poll()
+        self._poll.register(descriptor, select.POLLOUT)
         self._lock = threading.Lock()
         self._encoder = msgspec.json.Encoder()
 
     def say(self, kind: str, fields: dict[str, Any]) -> None:
         line = self._encoder.encode({"type": kind, **fields}) + b"\n"
         with self._lock:
+            if kind in DISPENSABLE and not self._poll.poll(0):
+                self.dropped += 1
+                return
             try:
                 while line:
                     line = line[os.write(self._descriptor, line) :]
@@ -78,7 +92,9 @@ class Child(Generic[S]):
         self._speech.say(kind, fields)
 
     def beat(self) -> None:
-        self._speech.say("heartbeat", {"progress": self._progress, "detail": self._detail})
+        self._speech.say(
+            "heartbeat", {"progress": self._progress, "detail": self._detail, "dropped": self._speech.dropped}
+        )
 
 
 class _LogLines(logging.Handler):
@@ -87,27 +103,36 @@ class _LogLines(logging.Handler):
         self._speech = speech
 
     def emit(self, record: logging.LogRecord) -> None:
-        fields: dict[str, Any] = {
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "text": record.getMessage(),
-            "timestamp": int(record.created * 1e9),
-        }
-        error = record.exc_info[1] if record.exc_info else None
-        if error is not None:
-            fields["traceback"] = "".join(traceback.format_exception(error))
-        for source in (error, record):
-            for extra in ("remedy", "category"):
-                value = getattr(source, extra, "")
-                if value and extra not in fields:
-                    fields[extra] = str(value)
-        self._speech.say("log", fields)
+        try:
+            self._speech.say("log", _fields(record))
+        except Exception:
+            # A log call with a wrong format must not fail the work around it; the traceback goes to stderr.
+            self.handleError(record)
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "level": record.levelname.lower(),
+        "logger": record.name,
+        "text": record.getMessage()[:MAX_TEXT],
+        "timestamp": int(record.created * 1e9),
+    }
+    error = record.exc_info[1] if record.exc_info else None
+    if error is not None:
+        fields["traceback"] = "".join(traceback.format_exception(error))[-MAX_TEXT:]
+    for source in (error, record):
+        for extra in ("remedy", "category"):
+            value = getattr(source, extra, "")
+            if value and extra not in fields:
+                fields[extra] = str(value)
+    return fields
 
 
 def run_child(name: str, settings_type: type[S], main: Callable[[Child[S]], Awaitable[None]]) -> int:
     """Run a worker to its end; returns the exit code (0, or as in `engine.domain.errors`, or 1)."""
     _die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is the parent's to handle
+    _tell_stacks()
     speech = Speech(os.dup(1))
     handler = _LogLines(speech)
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
@@ -173,3 +198,10 @@ def _die_with_parent() -> None:
     """Linux sends SIGKILL when the thread that spawned us ends; elsewhere the end of stdin has to do."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _tell_stacks() -> None:
+    """A crash, and SIGUSR1 from a parent that finds us hung, print every thread's stack on stderr."""
+    faulthandler.enable()
+    if hasattr(faulthandler, "register"):
+        faulthandler.register(signal.SIGUSR1, all_threads=True)

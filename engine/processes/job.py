@@ -31,6 +31,7 @@ class Job:
         self._cancelled = False
         self._channel: Channel | None = None
         self._done: asyncio.Task[None] | None = None
+        self._ending: asyncio.Task[bool] | None = None
 
     @classmethod
     async def begin(
@@ -60,9 +61,9 @@ class Job:
 
     def cancel(self) -> None:
         self._cancelled = True
-        if self._channel is not None:
+        if self._channel is not None and self._ending is None:
             self._channel.end_input()
-            asyncio.create_task(self._channel.end(STOP_WAIT)).add_done_callback(lambda task: task.exception())
+            self._ending = asyncio.create_task(self._channel.end(STOP_WAIT), name=f"end-{self.name}")
 
     async def close(self) -> None:
         """End it if it still runs."""

@@ -45,6 +45,7 @@ class Speech:
         self._number = 0
         self._second = -1
         self._in_second = 0
+        self._told = 0
         self._file = _open(folder, name) if folder is not None else None
 
     def hear(self, line: bytes) -> None:
@@ -57,18 +58,28 @@ class Speech:
             self._on_pulse(kind, said)
         elif kind == "log":
             self._hear_log(said)
-        else:
+        elif kind == "result" or self._within_rate():
             self._on_event(Report(name=self._name, kind=kind, fields=said))
 
     def note(self, level: str, logger: str, text: str) -> None:
         """Add a line to the log; beyond the rate it is counted and dropped."""
-        now = self._clock.monotonic()
-        if int(now) != self._second:
-            self._second, self._in_second = int(now), 0
+        if self._within_rate():
+            self._keep(level, logger, text)
+
+    def _within_rate(self) -> bool:
+        second = int(self._clock.monotonic())
+        if second != self._second:
+            self._second, self._in_second = second, 0
+            if self.dropped > self._told:
+                missing, self._told = self.dropped - self._told, self.dropped
+                self._keep("warning", "supervisor", f"{missing} lines came too fast and were dropped")
         self._in_second += 1
         if self._in_second > LINES_PER_SECOND:
             self.dropped += 1
-            return
+            return False
+        return True
+
+    def _keep(self, level: str, logger: str, text: str) -> None:
         self._number += 1
         text = text[:MAX_TEXT]
         self._ring.append(

@@ -77,8 +77,23 @@ class Supervisor:
         chosen = [self._unit(name) for name in (self._units if names is None else names)]
         await asyncio.gather(*(self._start_after(unit) for unit in chosen))
 
-    async def stop_all(self) -> None:
-        """Those that others depend on last, so that nothing is said into the void."""
+    async def stop_all(self, deadline: float = 4.0) -> None:
+        """Those that others depend on last, so that nothing is said into the void.
+
+        After `deadline` seconds whatever still lives is killed: closing the window must not take for ever.
+        """
+        stopping = asyncio.create_task(self._stop_in_order(), name="stop-all")
+        done, _ = await asyncio.wait({stopping}, timeout=deadline)
+        if not done:
+            await asyncio.gather(*(unit.kill() for unit in self._units.values()))
+        await stopping
+        if self._sampling is not None:
+            self._sampling.cancel()
+            await asyncio.gather(self._sampling, return_exceptions=True)
+        for unit in self._units.values():
+            unit.close()
+
+    async def _stop_in_order(self) -> None:
         remaining = dict(self._units)
         while remaining:
             needed = {name for unit in remaining.values() for name in unit.spec.depends_on}
@@ -86,11 +101,6 @@ class Supervisor:
             await self.stop(layer)
             for name in layer:
                 del remaining[name]
-        if self._sampling is not None:
-            self._sampling.cancel()
-            await asyncio.gather(self._sampling, return_exceptions=True)
-        for unit in self._units.values():
-            unit.close()
 
     async def wait_state(self, name: str, states: Sequence[ProcessState], timeout: float) -> ProcessState:
         """Raises TimeoutError."""
@@ -122,11 +132,15 @@ class Supervisor:
     async def _start_after(self, unit: Unit) -> None:
         for name in unit.spec.depends_on:
             needed = self._unit(name)
-            state = await self.wait_state(
-                name, (ProcessState.RUNNING, ProcessState.FATAL), needed.spec.ready_timeout * 2
-            )
-            if state is ProcessState.FATAL:
-                raise UnavailableError(f"{name} did not start: {needed.row.last_exit}", "See its log under Processes.")
+            try:
+                state = await self.wait_state(
+                    name, (ProcessState.RUNNING, ProcessState.FATAL), needed.spec.ready_timeout * 2
+                )
+            except TimeoutError:
+                state = needed.state
+            if state is not ProcessState.RUNNING:
+                why = needed.row.last_exit or f"it is {state}"
+                raise UnavailableError(f"{name} did not start: {why}", "See its log under Processes.")
         await self.start([unit.spec.name])
 
     def _ensure_sampling(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections import deque
 from collections.abc import Callable
@@ -19,6 +20,12 @@ from engine.processes.specification import ProcessSpec
 from engine.processes.speech import Speech
 from engine.processes.states import ProcessState, may_follow
 from engine.views import ProcessRow, Table
+
+log = logging.getLogger(__name__)
+
+SECOND_LOOK = 0.25
+"""Seconds to read what waits in the pipe before a silent child is given up: it may be us who slept."""
+STACKS_WAIT = 0.3
 
 
 class Ending(msgspec.Struct, frozen=True):
@@ -74,12 +81,14 @@ class Unit:
     def start(self) -> None:
         if self._life is not None and not self._life.done():
             self._again = not self._wanted  # on its way down: it comes up again after that
+            if self.state is ProcessState.BACKOFF:
+                self._wake.set()
             return
         self._wanted = True
         self._again = False
         self._failures.clear()
         self._delay = self.spec.restart.first
-        self._life = asyncio.create_task(self._live(), name=f"unit-{self.spec.name}")
+        self._life = asyncio.create_task(self._guarded(), name=f"unit-{self.spec.name}")
         self._life.add_done_callback(self._ended)
 
     async def stop(self) -> None:
@@ -92,6 +101,13 @@ class Unit:
             await asyncio.wait({self._life})
         if self.state is ProcessState.FATAL:
             self._change(ProcessState.STOPPED)
+
+    async def kill(self) -> None:
+        """For when there is no more time; call `stop` as well, which sees to the state."""
+        self._wanted = self._again = False
+        self._wake.set()
+        if self.channel is not None:
+            await self.channel.kill()
 
     async def restart(self) -> None:
         """Stop, then start, unless somebody asks for a stop in between."""
@@ -110,6 +126,20 @@ class Unit:
     def _ended(self, life: asyncio.Task[None]) -> None:
         if self._again:
             self.start()
+
+    async def _guarded(self) -> None:
+        """A fault of ours must neither pass in silence nor leave a child that nobody watches."""
+        try:
+            await self._live()
+        except Exception:
+            log.exception("%s can no longer be supervised", self.spec.name)
+            if self.channel is not None:
+                await self.channel.kill()
+                self.channel = None
+            self.state = ProcessState.FATAL
+            self.row.state, self.row.pid = self.state.value, 0
+            self.row.last_exit = "the supervisor failed; see the log of the console"
+            self.publish()
 
     async def _live(self) -> None:
         while self._wanted:
@@ -137,13 +167,16 @@ class Unit:
             self.channel = await Channel.spawn(self.spec.arguments, settings, self.speech.hear)
         except PaddockError as error:
             return Ending(error.message, remedy=error.remedy)
+        except Exception as error:
+            # The settings are computed by whoever owns the process; what is wrong with them a restart does not mend.
+            log.exception("the settings of %s cannot be made", self.spec.name)
+            return Ending(f"its settings cannot be made: {error}", hopeless=True)
         self.row.pid = self.channel.pid
         self.row.started_at = self._clock.monotonic()
         self.publish()
-        try:
-            return await self._watch(self.channel)
-        finally:
-            self.channel = None
+        ending = await self._watch(self.channel)
+        self.channel = None
+        return ending
 
     async def _watch(self, channel: Channel) -> Ending:
         while True:
@@ -160,7 +193,9 @@ class Unit:
             if self._ready and self.state is ProcessState.STARTING:
                 self._change(ProcessState.RUNNING)
             if self._until_deadline() <= 0:
-                return await self._give_up(channel)
+                await asyncio.wait({channel.exited}, timeout=SECOND_LOOK)
+                if self._until_deadline() <= 0 and self._wanted and not channel.exited.done():
+                    return await self._give_up(channel)
 
     def _until_deadline(self) -> float:
         limit = self.spec.heartbeat_timeout if self._ready else self.spec.ready_timeout
@@ -171,6 +206,7 @@ class Unit:
         limit = self.spec.heartbeat_timeout if self._ready else self.spec.ready_timeout
         reason = f"no sign of life for {limit:g} s" if self._ready else f"not ready within {limit:g} s"
         self._change(ProcessState.UNRESPONSIVE, reason)
+        await channel.dump_stacks(STACKS_WAIT)
         self._change(ProcessState.KILLING)
         if not await channel.kill():
             self._change(ProcessState.STUCK, f"{reason}, and it cannot be killed")
