@@ -28,6 +28,9 @@ HIGH_WATER = 20_000
 QUEUE_LIMIT = 50_000
 """Deliveries that wait for a slow reader before the oldest are dropped."""
 MAX_BATCH = 2_000
+PROBE = "_probe."
+PROBES = 100
+PROBE_MILLISECONDS = 20
 LONGEST_PATH = 90
 """Unix sockets refuse paths beyond about 107 bytes."""
 
@@ -67,11 +70,31 @@ class ZeromqTransport:
         return self._dropped
 
     async def start(self) -> None:
+        """Returns when messages pass, or after two seconds with a warning: ZeroMQ connects when the hub comes."""
         socket: zmq.Socket[bytes] = self._context.socket(zmq.PUB)
         socket.sndhwm = HIGH_WATER
         socket.linger = 0
+        socket.setsockopt(zmq.XPUB_NODROP, 1)  # a full buffer is an error that can be counted, not silence
         socket.connect(self._address.publish)
         self._socket = socket
+        if not await asyncio.to_thread(self._try_out, socket):
+            log.warning("the hub does not answer; messages will pass as soon as it does")
+
+    def _try_out(self, socket: zmq.Socket[bytes]) -> bool:
+        """Send through the hub to ourselves until something arrives: before that, messages would vanish."""
+        topic = f"{PROBE}{self._sender}".encode()
+        ears: zmq.Socket[bytes] = self._context.socket(zmq.SUB)
+        ears.linger = 0
+        ears.subscribe(topic)
+        ears.connect(self._address.subscribe)
+        try:
+            for _ in range(PROBES):
+                socket.send(topic)
+                if ears.poll(PROBE_MILLISECONDS):
+                    return True
+            return False
+        finally:
+            ears.close()
 
     def publish(self, topic: str, message: msgspec.Struct) -> None:
         assert self._socket is not None, "start() comes first"
