@@ -42,6 +42,10 @@ class Job:
         job._done = asyncio.create_task(job._finish(job._channel), name=f"job-{name}")
         return job
 
+    @property
+    def done(self) -> bool:
+        return self._done is not None and self._done.done()
+
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         while (report := await self._reports.get()) is not None:
             yield report

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import msgspec
 
 from engine.clock import Clock
 from engine.domain.errors import PaddockError
+from engine.processes.backoff import Backoff
 from engine.processes.channel import Channel, in_words, is_hopeless
 from engine.processes.events import ProcessEvent, StateChanged
 from engine.processes.specification import ProcessSpec
@@ -60,15 +60,13 @@ class Unit:
         self.channel: Channel | None = None
         self._table = table
         self._clock = clock
-        self._chance = chance
         self._on_event = on_event
         self._wanted = False
         self._again = False
         self._stops = 0
         self._wake = asyncio.Event()
         self._life: asyncio.Task[None] | None = None
-        self._failures: deque[float] = deque()
-        self._delay = spec.restart.first
+        self._backoff = Backoff(spec.restart, chance)
         self._ready = False
         self._last_sign = 0.0
         self._progress_at = 0.0
@@ -86,8 +84,7 @@ class Unit:
             return
         self._wanted = True
         self._again = False
-        self._failures.clear()
-        self._delay = self.spec.restart.first
+        self._backoff.reset()
         self._life = asyncio.create_task(self._guarded(), name=f"unit-{self.spec.name}")
         self._life.add_done_callback(self._ended)
 
@@ -139,7 +136,7 @@ class Unit:
             self.state = ProcessState.FATAL
             self.row.state, self.row.pid = self.state.value, 0
             self.row.last_exit = "the supervisor failed; see the log of the console"
-            self.publish()
+            self._show()
 
     async def _live(self) -> None:
         while self._wanted:
@@ -229,20 +226,13 @@ class Unit:
     async def _back_off(self, ending: Ending, lived: float) -> bool:
         """Wait before the next life; False when there is none."""
         self.row.last_exit = ending.reason
-        policy = self.spec.restart
-        now = self._clock.monotonic()
-        if lived >= policy.healthy:
-            self._delay = policy.first
-        self._failures.append(now)
-        while self._failures and now - self._failures[0] > policy.window:
-            self._failures.popleft()
-        if ending.hopeless or len(self._failures) > policy.budget:
-            spent = "" if ending.hopeless else f", {len(self._failures)} times in {policy.window:g} s"
-            self._change(ProcessState.FATAL, ending.reason + spent, ending.remedy or "Mend the cause, then start it.")
+        delay = self._backoff.failed(self._clock.monotonic(), lived)
+        if ending.hopeless or self._backoff.spent:
+            often = f", {self._backoff.failures} times in {self.spec.restart.window:g} s"
+            reason = ending.reason if ending.hopeless else ending.reason + often
+            self._change(ProcessState.FATAL, reason, ending.remedy or "Mend the cause, then start it.")
             return False
         self._change(ProcessState.BACKOFF, ending.reason, ending.remedy)
-        delay = self._delay * (1 + policy.jitter * (2 * self._chance.random() - 1))
-        self._delay = min(self._delay * 2, policy.longest)
         wake = asyncio.create_task(self._wake.wait())
         await asyncio.wait({wake}, timeout=delay)
         wake.cancel()
@@ -285,9 +275,12 @@ class Unit:
         self.state = new
         self.row.state = new.value
         self.speech.note("info", "supervisor", f"{old} → {new}{': ' + reason if reason else ''}")
-        self.publish()
-        changed, self.changed = self.changed, asyncio.Event()
-        changed.set()
+        self._show()
         unexpected = new in {ProcessState.BACKOFF, ProcessState.FATAL, ProcessState.STUCK}
         tail = self.speech.tail() if unexpected else ""
         self._on_event(StateChanged(name=self.spec.name, old=old, new=new, reason=reason, remedy=remedy, tail=tail))
+
+    def _show(self) -> None:
+        self.publish()
+        changed, self.changed = self.changed, asyncio.Event()
+        changed.set()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from tests.processes.test_supervisor import ProcessState, Stage
+from engine.processes.states import ProcessState
+from tests.processes.test_supervisor import Stage
 
 
 async def main() -> None:

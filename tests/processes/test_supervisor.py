@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from engine.clock import SystemClock
+from engine.domain.errors import UnavailableError
 from engine.processes.events import LogRecord, ProcessEvent, StateChanged
 from engine.processes.specification import ProcessSpec, RestartPolicy
 from engine.processes.states import ProcessState
@@ -114,6 +115,15 @@ async def test_a_child_that_hangs_is_replaced(stage: Stage) -> None:
     assert not psutil.pid_exists(first)
 
 
+async def test_a_child_whose_loop_is_stuck_shows_where_before_it_is_killed(stage: Stage) -> None:
+    stage.add("deadlock", heartbeat_timeout=1.5)
+    await stage.supervisor.start(["child"])
+    await stage.reaches(ProcessState.RUNNING)
+    await stage.reaches(ProcessState.BACKOFF)
+    assert any("_lock_forever" in line.text for line in stage.supervisor.log("child"))
+    assert stage.row().last_exit == "no sign of life for 1.5 s"
+
+
 async def test_a_child_that_never_gets_ready_is_not_waited_for(stage: Stage) -> None:
     stage.add("never-ready", ready_timeout=0.5)
     await stage.supervisor.start(["child"])
@@ -140,6 +150,80 @@ async def test_a_flood_is_cut_and_counted_and_harms_nobody(stage: Stage) -> None
     assert len(lines) <= 2_000
     assert max(len(line.text) for line in lines) <= 4_000
     assert stage.row().state == "STOPPED"
+
+
+async def test_twenty_megabytes_of_empty_lines_leave_the_heartbeat_audible(stage: Stage) -> None:
+    stage.add("spew")
+    await stage.supervisor.start(["child"])
+    async with asyncio.timeout(30):
+        while stage.row().detail != "spewed":
+            await stage.supervisor.sample()
+    assert ProcessState.BACKOFF not in stage.states()
+    assert len(stage.supervisor.log("child")) <= 2_000
+
+
+async def test_settings_that_cannot_be_made_are_fatal_and_said(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    def settings() -> dict[str, Any]:
+        raise KeyError("exchange url")
+
+    stage.supervisor.add(ProcessSpec(name="child", kind="test", group="test", command=COMMAND, settings=settings))
+    await stage.supervisor.start(["child"])
+    await stage.reaches(ProcessState.FATAL)
+    assert "exchange url" in stage.row().last_exit
+    assert "exchange url" in caplog.text
+
+
+async def test_an_owner_whose_callback_fails_leaves_no_child_behind(caplog: pytest.LogCaptureFixture) -> None:
+    pids: list[int] = []
+
+    def fail(event: ProcessEvent) -> None:
+        if isinstance(event, StateChanged) and event.new is ProcessState.RUNNING:
+            pids.append(ill.row().pid)
+            raise RuntimeError("the owner is ill")
+
+    ill = Stage()
+    ill.supervisor = Supervisor(ill.table, SystemClock(), log_folder=None, on_event=fail, seed=1)
+    ill.add("deaf")
+    await ill.supervisor.start(["child"])
+    await ill.reaches(ProcessState.FATAL)
+    assert not psutil.pid_exists(pids[0])
+    assert "can no longer be supervised" in caplog.text
+    await ill.supervisor.stop_all()
+
+
+async def test_start_during_back_off_does_not_wait_for_its_end(stage: Stage) -> None:
+    stage.add("crash", restart=RestartPolicy(first=30, budget=9))
+    await stage.supervisor.start(["child"])
+    await stage.reaches(ProcessState.BACKOFF)
+    await stage.supervisor.start(["child"])
+    await stage.reaches(ProcessState.STARTING)
+    await stage.supervisor.stop(["child"])
+
+
+async def test_stop_during_the_start_wins(stage: Stage) -> None:
+    stage.add("never-ready")
+    await stage.supervisor.start(["child"])
+    await stage.reaches(ProcessState.STARTING)
+    await stage.supervisor.stop(["child"])
+    assert ProcessState.RUNNING not in stage.states()
+    assert stage.row().state == "STOPPED"
+
+
+async def test_what_does_not_stop_before_the_deadline_is_killed(stage: Stage) -> None:
+    stage.add("deaf", stop_wait=60.0)
+    await stage.supervisor.start(["child"])
+    await stage.reaches(ProcessState.RUNNING)
+    pid = stage.row().pid
+    await stage.supervisor.stop_all(deadline=0.3)
+    assert not psutil.pid_exists(pid)
+    assert stage.row().state == "STOPPED"
+
+
+async def test_a_need_that_is_not_met_is_said_in_words(stage: Stage) -> None:
+    stage.add("well", name="bot", depends_on=("child",))
+    stage.add("misconfigured")
+    with pytest.raises(UnavailableError, match="child did not start: exit code 64"):
+        await stage.supervisor.start_all()
 
 
 async def test_stop_wins_during_back_off_and_start_after_stop_counts(stage: Stage) -> None:

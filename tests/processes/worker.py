@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 
 import msgspec
 
@@ -38,6 +39,13 @@ async def main(child: Child[Settings]) -> None:
             sys.stdout.write("y" * 1_000_000 + "\n\x00\xff{not json}\n")
             sys.stdout.flush()
             log.warning("flooded")
+        case "spew":
+            child.ready()
+            await asyncio.to_thread(_spew, 20_000_000)
+            child.detail("spewed")
+        case "deadlock":
+            child.ready()
+            _lock_forever()
         case "job":
             for step in range(5):
                 child.report("progress", done=step / 5)
@@ -50,6 +58,18 @@ async def main(child: Child[Settings]) -> None:
             child.progress(7)
             log.warning("hello", extra={"remedy": "greet back"})
     await child.stopping.wait()
+
+
+def _spew(size: int) -> None:
+    """Empty lines, the cheapest flood there is."""
+    chunk = b"\n" * 65_536
+    for _ in range(size // len(chunk)):
+        sys.stdout.buffer.write(chunk)
+    sys.stdout.buffer.flush()
+
+
+def _lock_forever() -> None:
+    threading.Event().wait()
 
 
 if __name__ == "__main__":
