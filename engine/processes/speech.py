@@ -46,6 +46,7 @@ class Speech:
         self._second = -1
         self._in_second = 0
         self._told = 0
+        self._unsaid = 0
         self._file = _open(folder, name) if folder is not None else None
 
     def hear(self, line: bytes) -> None:
@@ -55,6 +56,7 @@ class Speech:
         if said is None or not isinstance(kind, str):
             self.note("info", "stdout", line.decode(errors="replace").rstrip("\r"))
         elif kind in {"ready", "heartbeat"}:
+            self._count_unsaid(said.get("dropped", 0))
             self._on_pulse(kind, said)
         elif kind == "log":
             self._hear_log(said)
@@ -65,6 +67,14 @@ class Speech:
         """Add a line to the log; beyond the rate it is counted and dropped."""
         if self._within_rate():
             self._keep(level, logger, text)
+
+    def _count_unsaid(self, dropped: object) -> None:
+        """The child counts what it could not say because its pipe was full; each new child counts from 0."""
+        if not isinstance(dropped, int) or dropped == self._unsaid:
+            return
+        if dropped > self._unsaid:
+            self.note("warning", "supervisor", f"{dropped - self._unsaid} lines were not said: the pipe was full")
+        self._unsaid = dropped
 
     def _within_rate(self) -> bool:
         second = int(self._clock.monotonic())

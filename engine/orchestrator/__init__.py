@@ -1,0 +1,5 @@
+"""TradingEngine: joins everything below it on one bus and owns its life, from start to stop."""
+
+from engine.orchestrator.engine import EngineState, TradingEngine
+
+__all__ = ["EngineState", "TradingEngine"]

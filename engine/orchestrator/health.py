@@ -1,0 +1,59 @@
+"""The health of each part in one word and one line, for the Overview and the status bar."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from engine.orchestrator.market import MarketMemory
+from engine.views import HealthRow, ProcessRow, Summary, Table
+
+QUIET = 3.0
+"""Seconds without market data that are normal; at `SILENT` something is wrong."""
+SILENT = 10.0
+
+_STATE = {"RUNNING": "good", "STARTING": "warning", "BACKOFF": "bad", "FATAL": "bad", "UNRESPONSIVE": "bad"}
+
+
+def feed_state(market: MarketMemory, is_open: bool | None) -> tuple[str, str]:
+    """A feed that is silent in an open market is bad, even while its socket looks well."""
+    age = market.age
+    status = next(iter(market.feeds.values()), None)
+    if age < 0:
+        return "unknown", "no market data yet"
+    connected = status is not None and status.connected
+    if status is not None and not connected:
+        return "bad", status.error or "disconnected"
+    if is_open and age > SILENT:
+        return "bad", f"silent for {age:.0f} s"
+    if is_open and age > QUIET:
+        return "warning", f"quiet for {age:.0f} s"
+    rate = status.message_rate if status is not None else 0.0
+    return "good", f"{rate:.0f} messages/s, {len(status.symbols) if status else 0} symbols"
+
+
+def write_health(
+    table: Table[HealthRow], processes: Iterable[ProcessRow], summary: Summary, feed: str, journal: str, now: int
+) -> None:
+    """`feed` and `journal` are their details."""
+    _put(table, "feed", summary.feed_state, feed, now)
+    latency = "" if summary.broker_latency_ms < 0 else f"answered in {summary.broker_latency_ms:.0f} ms"
+    _put(table, "broker", summary.broker_state, latency or "not asked yet", now)
+    _put(table, "hub", summary.hub_state, summary.hub_name, now)
+    _put(table, "journal", "good" if not journal else "bad", journal or "durable", now)
+    rows = list(processes)
+    running = sum(row.state == "RUNNING" for row in rows)
+    worst = max((_STATE.get(row.state, "unknown") for row in rows), key=_RANK.__getitem__, default="unknown")
+    ailing = ", ".join(row.name for row in rows if _STATE.get(row.state) == "bad")
+    text = f"{running} of {len(rows)} run" + (f"; {ailing} not" if ailing else "")
+    _put(table, "processes", "warning" if worst == "unknown" else worst, text, now)
+
+
+def state_of(row: ProcessRow | None) -> str:
+    return "unknown" if row is None else _STATE.get(row.state, "unknown")
+
+
+_RANK = {"good": 0, "unknown": 1, "warning": 2, "bad": 3}
+
+
+def _put(table: Table[HealthRow], part: str, state: str, detail: str, now: int) -> None:
+    table.put(part, HealthRow(part=part, state=state, detail=detail, updated_at=now))

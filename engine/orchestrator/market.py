@@ -1,0 +1,152 @@
+"""The engine's memory of the market: last quotes and recent bars, from what the feed says on the hub."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+
+from engine.clock import Clock, IdFactory
+from engine.domain.errors import UnavailableError
+from engine.domain.market import Bar, Timeframe
+from engine.streams.messages import (
+    HISTORY_REQUEST,
+    Candles,
+    FeedStatus,
+    HistoryReply,
+    HistoryRequest,
+    Message,
+    Quotes,
+    QuoteState,
+)
+from engine.views import QuoteRow, Table
+
+BARS_KEPT = 1_000
+"""Per symbol and timeframe; a chart asks the feed for what is older."""
+HISTORY_TIMEOUT = 10.0
+
+Publish = Callable[[str, Message], None]
+
+
+class MarketMemory:
+    """Fed by `take`; read by the window through `Views.quotes` and `bars`, by the risk gate through `quote`."""
+
+    def __init__(self, quotes: Table[QuoteRow], clock: Clock) -> None:
+        self._quotes = quotes
+        self._clock = clock
+        self._bars: dict[tuple[str, Timeframe], OrderedDict[int, Bar]] = {}
+        self.feeds: dict[str, FeedStatus] = {}
+        self.last_quote_at = -1.0
+        """Monotonic seconds of the last market data; -1 = never."""
+        self.messages = 0
+
+    def take(self, message: Message) -> None:
+        match message:
+            case Quotes():
+                self._take_quotes(message.quotes)
+            case Candles():
+                self._take_bars(message.bars)
+            case FeedStatus():
+                self.feeds[message.feed] = message
+            case _:
+                return
+
+    def quote(self, symbol: str) -> QuoteRow | None:
+        return self._quotes.get(symbol)
+
+    def bars(self, symbol: str, timeframe: Timeframe, after: int) -> list[Bar]:
+        """Those that start at or after `after`, oldest first; the last may still grow."""
+        found = self._bars.get((symbol, timeframe))
+        if not found:
+            return []
+        wanted: list[Bar] = []
+        for timestamp in reversed(found):
+            if timestamp < after:
+                break
+            wanted.append(found[timestamp])
+        wanted.reverse()
+        return wanted
+
+    @property
+    def age(self) -> float:
+        """Seconds since market data last arrived; -1 = never."""
+        return -1.0 if self.last_quote_at < 0 else self._clock.monotonic() - self.last_quote_at
+
+    def _take_quotes(self, quotes: Iterable[QuoteState]) -> None:
+        self.last_quote_at = self._clock.monotonic()
+        now = self._clock.now()
+        for quote in quotes:
+            self.messages += 1
+            self._quotes.put(
+                quote.symbol,
+                QuoteRow(
+                    symbol=quote.symbol,
+                    last=quote.last,
+                    bid=quote.bid,
+                    ask=quote.ask,
+                    bid_size=quote.bid_size,
+                    ask_size=quote.ask_size,
+                    previous_close=quote.previous_close,
+                    day_volume=quote.day_volume,
+                    timestamp=quote.timestamp,
+                    received_at=now,
+                ),
+            )
+
+    def _take_bars(self, bars: Sequence[Bar]) -> None:
+        for bar in bars:
+            self.messages += 1
+            key = (bar.symbol, bar.timeframe)
+            kept = self._bars.setdefault(key, OrderedDict())
+            newest = next(reversed(kept), bar.timestamp)
+            kept[bar.timestamp] = bar
+            if bar.timestamp < newest:
+                kept = self._bars[key] = OrderedDict(sorted(kept.items()))
+            if len(kept) > BARS_KEPT:
+                kept.popitem(last=False)
+
+    def forget(self, symbol: str) -> None:
+        self._quotes.remove(symbol)
+        for key in [key for key in self._bars if key[0] == symbol]:
+            del self._bars[key]
+
+
+class HistoryDesk:
+    """Asks the feed for bars over the hub and matches the answers to those who wait."""
+
+    def __init__(self, name: str, publish: Publish, ids: IdFactory, timeout: float = HISTORY_TIMEOUT) -> None:
+        self._name = name
+        self._publish = publish
+        self._ids = ids
+        self._timeout = timeout
+        self._waiting: dict[str, asyncio.Future[list[Bar]]] = {}
+
+    async def ask(self, symbol: str, timeframe: Timeframe, limit: int) -> list[Bar]:
+        """Oldest first. Raises UnavailableError when the feed does not answer in time or cannot."""
+        request_id = self._ids.ulid()
+        future: asyncio.Future[list[Bar]] = asyncio.get_running_loop().create_future()
+        self._waiting[request_id] = future
+        try:
+            self._publish(
+                HISTORY_REQUEST,
+                HistoryRequest(
+                    requester=self._name, request_id=request_id, symbol=symbol, timeframe=timeframe, limit=limit
+                ),
+            )
+            return await asyncio.wait_for(future, self._timeout)
+        except TimeoutError:
+            raise UnavailableError(
+                f"The feed did not answer with the history of {symbol}.",
+                "Look at the feed under Processes; start it if it is stopped.",
+            ) from None
+        finally:
+            del self._waiting[request_id]
+
+    def take(self, reply: HistoryReply) -> None:
+        future = self._waiting.get(reply.request_id)
+        if future is None or future.done():
+            return
+        if reply.error:
+            future.set_exception(UnavailableError(reply.error, "Choose another symbol or timeframe."))
+        else:
+            future.set_result(reply.bars)

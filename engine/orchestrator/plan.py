@@ -1,0 +1,137 @@
+"""Which child processes run for given settings, and what each is told."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from engine.broker.address import VenueAddress
+from engine.config.load import require_keys
+from engine.config.settings import BotSection, Environment, Settings
+from engine.domain.market import Timeframe
+from engine.installation import Installation
+from engine.portfolio.targets import SleevePlan
+from engine.processes.specification import ProcessSpec
+from engine.risk.limits import Limits
+from engine.streams.zeromq import HubAddress
+
+EXCHANGE, HUB, FEED, RECORDER = "exchange", "hub", "feed", "recorder"
+FAST_REPLAY = 10.0
+"""From this speed on, seconds of the recording pass too fast to trade on; bots take minutes."""
+
+
+class Venue:
+    """Where orders and data go. The built-in exchange's address is known when it runs, and kept when it restarts."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._url = ""
+
+    @property
+    def is_local(self) -> bool:
+        return self._settings.environment is Environment.DEMO
+
+    @property
+    def port(self) -> int:
+        return int(self._url.rpartition(":")[2]) if self._url else self._settings.exchange.port
+
+    def found_at(self, url: str) -> None:
+        self._url = url
+
+    @property
+    def address(self) -> VenueAddress:
+        if self.is_local:
+            return VenueAddress.local(self._url, "demo", "demo")
+        keys = require_keys(self._settings)
+        live = self._settings.environment is Environment.LIVE
+        return VenueAddress.alpaca(keys.key, keys.secret.get_secret_value(), live=live, feed=self._settings.alpaca.feed)
+
+
+def timeframe_of(bot: BotSection, settings: Settings) -> Timeframe:
+    if bot.timeframe is not None:
+        return bot.timeframe
+    fast = settings.exchange.replay is not None and settings.exchange.speed >= FAST_REPLAY
+    return Timeframe.MINUTE_1 if fast else Timeframe.SECOND_1
+
+
+def sleeve_plan(bot: BotSection) -> SleevePlan:
+    # A change below a fiftieth of a symbol's share of the capital costs more in spread than it corrects.
+    least = max(bot.capital / len(bot.symbols) / 50, Decimal(10))
+    return SleevePlan(name=bot.name, capital=bot.capital, allow_short=bot.allow_short, minimum_notional=least)
+
+
+def limits_of(settings: Settings) -> Limits:
+    """The demo trades on seconds, so where nothing is configured it may place more orders a day."""
+    chosen = settings.risk.model_dump()
+    if settings.environment is Environment.DEMO:
+        for name, value in (("orders_per_day", 20_000), ("orders_per_day_and_sleeve", 10_000)):
+            if name not in settings.risk.model_fields_set:
+                chosen[name] = value
+    return Limits(**chosen)
+
+
+def plan(settings: Settings, installation: Installation, hub: HubAddress, venue: Venue) -> list[ProcessSpec]:
+    """In the order in which the window lists them."""
+    specs = [
+        ProcessSpec(name=HUB, kind="hub", group="core", settings=lambda: {"hub": hub}, critical=True),
+        ProcessSpec(
+            name=FEED,
+            kind="feed",
+            group="market data",
+            settings=lambda: {
+                "name": FEED,
+                "hub": hub,
+                "venue": venue.address,
+                "symbols": settings.symbols,
+                "feed": settings.alpaca.feed,
+            },
+            depends_on=(EXCHANGE, HUB) if venue.is_local else (HUB,),
+            critical=True,
+        ),
+        ProcessSpec(
+            name=RECORDER,
+            kind="recorder",
+            group="storage",
+            settings=lambda: {"hub": hub, "path": str(installation.market_database)},
+            depends_on=(HUB,),
+        ),
+    ]
+    if venue.is_local:
+        exchange = ProcessSpec(
+            name=EXCHANGE,
+            kind="exchange",
+            group="core",
+            settings=lambda: _exchange_settings(settings, installation, venue),
+            critical=True,
+        )
+        specs.insert(0, exchange)
+    return specs + [_bot(bot, settings, hub) for bot in settings.active_bots]
+
+
+def _exchange_settings(settings: Settings, installation: Installation, venue: Venue) -> dict[str, Any]:
+    chosen = settings.exchange
+    return {
+        "port": venue.port,
+        "seed": chosen.seed,
+        "symbols": settings.symbols,
+        "replay": str(chosen.replay) if chosen.replay else None,
+        "day": chosen.day,
+        "speed": chosen.speed,
+        "state": str(installation.exchange),
+    }
+
+
+def _bot(bot: BotSection, settings: Settings, hub: HubAddress) -> ProcessSpec:
+    timeframe = timeframe_of(bot, settings)
+    told: dict[str, Any] = {
+        "name": bot.name,
+        "sleeve": bot.name,
+        "strategy": bot.strategy,
+        "symbols": bot.symbols,
+        "timeframe": timeframe,
+        "hub": msgspec.to_builtins(hub),
+        "parameters": bot.parameters,
+    }
+    return ProcessSpec(name=bot.name, kind="bot", group="bots", settings=lambda: told, depends_on=(HUB,))

@@ -1,0 +1,107 @@
+"""Where news goes: process events, bus events and hub messages to the views, the error book and the trading core."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from engine.bus import Bus
+from engine.domain.events import Event, ExecutionEvent, OrderEvent, PortfolioEvent, RiskEvent, Severity, SystemEvent
+from engine.observability.errors import ErrorBook
+from engine.orchestrator.market import HistoryDesk, MarketMemory
+from engine.orchestrator.projection import Projection
+from engine.processes.events import LogRecord, ProcessEvent, StateChanged
+from engine.processes.states import ProcessState
+from engine.streams.base import Delivery
+from engine.streams.messages import BotStatus, HistoryReply, Signal, Signals
+
+log = logging.getLogger(__name__)
+
+_SEVERITY = {"warning": Severity.WARNING, "error": Severity.ERROR, "critical": Severity.CRITICAL}
+_LEVELS = {logging.WARNING: Severity.WARNING, logging.ERROR: Severity.ERROR, logging.CRITICAL: Severity.CRITICAL}
+
+
+class Router:
+    """`on_signal`, `on_order_end` and `on_process` are set by the engine when what they reach exists."""
+
+    def __init__(self, projection: Projection, errors: ErrorBook, market: MarketMemory, history: HistoryDesk) -> None:
+        self.on_signal: Callable[[Signal], None] = lambda signal: None
+        self.on_order_end: Callable[[str, str], None] = lambda sleeve, symbol: None
+        self.on_process: Callable[[StateChanged], None] = lambda event: None
+        self._projection = projection
+        self._errors = errors
+        self._market = market
+        self._history = history
+
+    def join(self, bus: Bus) -> None:
+        bus.subscribe(OrderEvent, self._on_order)
+        bus.subscribe(ExecutionEvent, lambda event: self._projection.fill(event.fill))
+        bus.subscribe(PortfolioEvent, lambda event: self._projection.account(event.account))
+        bus.subscribe(RiskEvent, self._on_risk)
+        bus.subscribe(SystemEvent, self._on_system)
+
+    def hub(self, batch: list[Delivery]) -> None:
+        for delivery in batch:
+            message = delivery.message
+            if isinstance(message, Signals):
+                for signal in message.signals:
+                    self._projection.signal(signal)
+                    self.on_signal(signal)
+            elif isinstance(message, BotStatus):
+                self._projection.bot_status(message)
+            elif isinstance(message, HistoryReply):
+                self._history.take(message)
+            else:
+                self._market.take(message)
+
+    def process(self, event: ProcessEvent) -> None:
+        if isinstance(event, LogRecord):
+            self._errors.record(
+                event.name,
+                event.text,
+                severity=_SEVERITY.get(event.level, Severity.ERROR),
+                category=event.category or "system",
+                remedy=event.remedy,
+                detail=event.traceback,
+            )
+        elif isinstance(event, StateChanged):
+            self._projection.bot_state(event.name, event.new.value)
+            self._on_state(event)
+            self.on_process(event)
+
+    def handler_failed(self, event: Event, error: BaseException) -> None:
+        log.error("a handler of %s failed", type(event).__name__, exc_info=error)
+
+    def own_log(self, logger: str, level: int, message: str, remedy: str, detail: str) -> None:
+        severity = _LEVELS.get(level, Severity.ERROR)
+        self._errors.record(logger, message, severity=severity, remedy=remedy, detail=detail)
+
+    def _on_state(self, event: StateChanged) -> None:
+        if event.new is ProcessState.BACKOFF:
+            severity, text = Severity.WARNING, f"{event.name} ended unexpectedly: {event.reason}"
+        elif event.new is ProcessState.UNRESPONSIVE:
+            severity, text = Severity.WARNING, f"{event.name}: {event.reason}"
+        elif event.new in {ProcessState.FATAL, ProcessState.STUCK}:
+            severity, text = Severity.CRITICAL, f"{event.name} is {event.new.value}: {event.reason}"
+        else:
+            if event.new is ProcessState.RUNNING and event.old is ProcessState.STARTING:
+                self._projection.activity("process", f"{event.name} runs")
+            return
+        remedy = event.remedy or "It is started again by itself; see its log under Processes."
+        self._errors.record(event.name, text, severity=severity, remedy=remedy, detail=event.tail)
+        self._projection.activity("incident", text, severity)
+
+    def _on_order(self, event: OrderEvent) -> None:
+        self._projection.order_news(event.order)
+        if not event.order.is_open:
+            self.on_order_end(event.order.sleeve, event.order.symbol)
+
+    def _on_risk(self, event: RiskEvent) -> None:
+        text = f"{event.sleeve}: order in {event.symbol} blocked by {event.rule}: {event.message}"
+        self._errors.record(event.sleeve, text, severity=event.severity, category="trading")
+
+    def _on_system(self, event: SystemEvent) -> None:
+        text = event.message if event.state == "alert" else f"Trading is {event.state}. {event.message}".strip()
+        self._projection.activity("alert", text, event.severity)
+        if event.severity is not Severity.INFO:
+            self._errors.record(event.component, text, severity=event.severity, category="trading", remedy=event.remedy)

@@ -1,0 +1,46 @@
+"""Refuse at the door what cannot work, before a window opens, a folder is made or a byte is written."""
+
+from __future__ import annotations
+
+from engine.config.load import require_keys
+from engine.config.settings import Settings
+from engine.domain.errors import ConfigurationError
+from engine.exchange.assets import PROFILES
+from engine.exchange.prices.recording import choose_day, recorded_symbols
+from engine.strategies.catalogue import build
+
+
+def checked(settings: Settings) -> Settings:
+    """The settings as they will be used: in a replay without named symbols, those of the recording.
+
+    Raises ConfigurationError or DataError with the remedy.
+    """
+    require_keys(settings)
+    settings = _with_recorded_symbols(settings)
+    for bot in settings.active_bots:
+        build(bot.strategy, bot.parameters)
+        unknown = [symbol for symbol in bot.symbols if symbol not in settings.symbols]
+        if unknown:
+            raise ConfigurationError(
+                f"Bot {bot.name} trades {', '.join(unknown)}, which the feed does not carry.",
+                "Add it to symbols, or take it from the bot.",
+            )
+    return settings
+
+
+def _with_recorded_symbols(settings: Settings) -> Settings:
+    folder = settings.exchange.replay
+    if folder is not None:
+        named = "symbols" in settings.model_fields_set
+        symbols = list(settings.symbols) if named else list(recorded_symbols(folder))
+        day = choose_day(folder, tuple(symbols), settings.exchange.day)
+        exchange = settings.exchange.model_copy(update={"day": day, "replay": folder.absolute()})
+        return settings.model_copy(update={"symbols": symbols, "exchange": exchange})
+    if settings.environment == "demo":
+        unknown = [symbol for symbol in settings.symbols if symbol not in PROFILES]
+        if unknown:
+            raise ConfigurationError(
+                f"The built-in exchange does not know {', '.join(unknown)}.",
+                f"It has {', '.join(PROFILES)}; a recording (--replay DIR) can have others.",
+            )
+    return settings
