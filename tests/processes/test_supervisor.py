@@ -85,6 +85,18 @@ async def test_a_killed_child_comes_back(stage: Stage) -> None:
     assert stage.row().last_exit == "killed by SIGKILL"
 
 
+async def test_what_a_child_started_goes_with_it(stage: Stage) -> None:
+    stage.add("family")
+    await stage.supervisor.start(["child"])
+    await stage.reaches(ProcessState.RUNNING)
+    grandchild = psutil.Process(int(stage.row().detail))
+    os.kill(stage.row().pid, signal.SIGKILL)
+    await stage.reaches(ProcessState.BACKOFF)
+    async with asyncio.timeout(10):
+        while grandchild.is_running() and grandchild.status() != psutil.STATUS_ZOMBIE:
+            await stage.supervisor.sample()
+
+
 async def test_a_crash_loop_ends_in_fatal_and_a_person_can_start_it_again(stage: Stage) -> None:
     stage.add("crash")
     await stage.supervisor.start(["child"])

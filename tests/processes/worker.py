@@ -43,6 +43,14 @@ async def main(child: Child[Settings]) -> None:
             child.ready()
             await asyncio.to_thread(_spew, 20_000_000)
             child.detail("spewed")
+        case "chatty":
+            log.info("%d is no number", "this")
+            for _ in range(5_000):
+                log.info("a line that nobody reads")
+            return
+        case "family":
+            grandchild = await asyncio.create_subprocess_exec("sleep", "1000")
+            child.ready(str(grandchild.pid))
         case "deadlock":
             child.ready()
             _lock_forever()
