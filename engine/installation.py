@@ -13,9 +13,15 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 from pathlib import Path
 
+from engine.config.settings import Settings
 from engine.domain.errors import AlreadyRunningError, ConfigurationError
+
+
+def folder_name(settings: Settings) -> str:
+    return "replay" if settings.exchange.replay is not None else settings.environment.value
 
 
 class Installation:
@@ -24,9 +30,11 @@ class Installation:
     Raises AlreadyRunningError when another console holds it, ConfigurationError when the folder cannot be written.
     """
 
-    def __init__(self, data: Path, environment: str) -> None:
+    def __init__(self, data: Path, name: str, fresh: bool = False) -> None:
+        """`name` from `folder_name`; `fresh` forgets orders and accounts of the run before."""
         self.data = data
-        self.folder = data / environment
+        self.folder = data / name
+        self._fresh = fresh
         self._lock: int | None = None
 
     @property
@@ -57,6 +65,8 @@ class Installation:
     def __enter__(self) -> Installation:
         try:
             self._acquire()
+            if self._fresh:
+                self._forget()
             for folder in (self.folder, self.exchange, self.backtests, self.logs):
                 folder.mkdir(parents=True, exist_ok=True)
             self.run.mkdir(mode=0o700, exist_ok=True)
@@ -86,6 +96,11 @@ class Installation:
         os.ftruncate(lock, 0)
         os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
         self._lock = lock
+
+    def _forget(self) -> None:
+        shutil.rmtree(self.exchange, ignore_errors=True)
+        for path in self.folder.glob(f"{self.journal.name}*"):
+            path.unlink()
 
     def _release(self) -> None:
         if self._lock is not None:

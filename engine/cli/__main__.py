@@ -1,0 +1,5 @@
+"""`python -m engine.cli`: every command but the window."""
+
+from engine.cli.app import main
+
+main()

@@ -1,0 +1,142 @@
+"""The commands that need no window."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.cli.options import Data, Demo, Live, Paper, Replay, Seed, Speed, Symbols, report_errors, settings_from
+from engine.domain.errors import ConfigurationError
+
+app = typer.Typer(
+    name="paddock",
+    help="An operations console for people who trade through Alpaca with bots.",
+    no_args_is_help=False,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+config_app = typer.Typer(help="Show, check and find the configuration.", no_args_is_help=True)
+app.add_typer(config_app, name="config")
+
+
+@app.command()
+@report_errors
+def headless(
+    demo: Demo = False,
+    paper: Paper = False,
+    live: Live = False,
+    data: Data = None,
+    replay: Replay = None,
+    symbols: Symbols = None,
+    speed: Speed = None,
+    seed: Seed = None,
+) -> None:
+    """Run the engine without a window until Ctrl+C."""
+    settings = settings_from(
+        demo=demo, paper=paper, live=live, data=data, replay=replay, symbols=symbols, speed=speed, seed=seed
+    )
+    from engine.cli.headless import run_headless
+
+    raise typer.Exit(run_headless(settings))
+
+
+@app.command()
+@report_errors
+def exchange(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free port.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same prices.")] = 1,
+    replay: Replay = None,
+    speed: Annotated[float, typer.Option(help="How many times faster a replay runs.")] = 1.0,
+    symbols: Symbols = None,
+    state: Annotated[Path | None, typer.Option(help="Folder that keeps accounts and orders between runs.")] = None,
+) -> None:
+    """Serve the local exchange: Alpaca's REST and streams on one port."""
+    from engine.cli.exchange import run_exchange
+
+    run_exchange(port=port, seed=seed, replay=replay, speed=speed, symbols=symbols, state=state)
+
+
+@app.command()
+def worker(kind: Annotated[str, typer.Argument(help="exchange, hub, feed, bot, recorder or backtest")]) -> None:
+    """Run one worker; its settings come as one line of JSON on stdin."""
+    from engine.workers.__main__ import main
+
+    raise typer.Exit(main([kind]))
+
+
+@app.command()
+@report_errors
+def backtest(
+    strategy: Annotated[str, typer.Argument(help="Such as sma-cross or rsi-reversion.")],
+    data: Annotated[
+        Path, typer.Option("--data", help="Parquet or CSV with timestamp, open, high, low, close, volume.")
+    ],
+    param: Annotated[list[str] | None, typer.Option("--param", help="name=value; may be given again.")] = None,
+    report: Annotated[Path | None, typer.Option("--report", help="Write the report to FILE.html or FILE.csv.")] = None,
+    symbol: Annotated[str | None, typer.Option(help="The file's name without its ending, if not given.")] = None,
+    timeframe: Annotated[str | None, typer.Option(help="Resample to 1m, 5m, 15m, 1h, 4h or 1d.")] = None,
+    start: Annotated[str, typer.Option(help="First day, YYYY-MM-DD.")] = "",
+    end: Annotated[str, typer.Option(help="Last day, YYYY-MM-DD.")] = "",
+    capital: Annotated[float, typer.Option(min=1.0, help="Dollars.")] = 100_000.0,
+    commission: Annotated[float, typer.Option(min=0.0, help="Dollars a share.")] = 0.0,
+    slippage: Annotated[float, typer.Option(min=0.0, help="Basis points of the price.")] = 1.0,
+    allow_short: Annotated[bool, typer.Option(help="Let the strategy sell short.")] = False,
+) -> None:
+    """Run a strategy on history and print what it would have made."""
+    from engine.cli.backtest import Wanted, run_backtest
+
+    wanted = Wanted(
+        strategy=strategy, data=data, parameters=_parameters(param or []), report=report, symbol=symbol,
+        timeframe=timeframe, start=start, end=end, capital=capital, commission=commission, slippage=slippage,
+        allow_short=allow_short,
+    )  # fmt: skip
+    run_backtest(wanted)
+
+
+@config_app.command("show")
+@report_errors
+def config_show(data: Data = None) -> None:
+    """Print the settings that hold, as TOML; secrets are masked."""
+    from engine.config import load_settings
+    from engine.config.show import as_toml
+
+    typer.echo(as_toml(load_settings(data)), nl=False)
+
+
+@config_app.command("validate")
+@report_errors
+def config_validate(data: Data = None) -> None:
+    """Check the configuration as a start would, and say what is wrong."""
+    from engine.config import config_path
+
+    settings_from(data=data)
+    path = config_path(data)
+    typer.echo(f"{path}: good" if path.is_file() else f"No file at {path}; the defaults are good.")
+
+
+@config_app.command("path")
+@report_errors
+def config_path_command(data: Data = None) -> None:
+    """Print where the configuration file is, or would be."""
+    from engine.config import config_path
+
+    typer.echo(config_path(data))
+
+
+def _parameters(pairs: list[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name or not value:
+            raise ConfigurationError(f"{pair!r} is not name=value.", "Write it as --param fast=10.")
+        found[name.strip()] = value.strip()
+    return found
+
+
+def main() -> None:
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(line_buffering=True)
+    app()
