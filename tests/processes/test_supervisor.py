@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -93,8 +94,9 @@ async def test_what_a_child_started_goes_with_it(stage: Stage) -> None:
     os.kill(stage.row().pid, signal.SIGKILL)
     await stage.reaches(ProcessState.BACKOFF)
     async with asyncio.timeout(10):
-        while grandchild.is_running() and grandchild.status() != psutil.STATUS_ZOMBIE:
-            await stage.supervisor.sample()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            while grandchild.status() != psutil.STATUS_ZOMBIE:
+                await stage.supervisor.sample()
 
 
 async def test_a_crash_loop_ends_in_fatal_and_a_person_can_start_it_again(stage: Stage) -> None:
