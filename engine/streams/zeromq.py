@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket as unix_sockets
 import tempfile
 import threading
 from collections import defaultdict, deque
@@ -70,14 +71,16 @@ class ZeromqTransport:
         return self._dropped
 
     async def start(self) -> None:
-        """Returns when messages pass, or after two seconds with a warning: ZeroMQ connects when the hub comes."""
+        """Returns when messages pass, or at once when no hub listens yet: ZeroMQ connects by itself when it comes."""
         socket: zmq.Socket[bytes] = self._context.socket(zmq.PUB)
         socket.sndhwm = HIGH_WATER
         socket.linger = 0
         socket.setsockopt(zmq.XPUB_NODROP, 1)  # a full buffer is an error that can be counted, not silence
         socket.connect(self._address.publish)
         self._socket = socket
-        if not await asyncio.to_thread(self._try_out, socket):
+        if not _somebody_listens(self._address.publish):
+            log.info("no hub listens yet; messages will pass as soon as it does")
+        elif not await asyncio.to_thread(self._try_out, socket):
             log.warning("the hub does not answer; messages will pass as soon as it does")
 
     def _try_out(self, socket: zmq.Socket[bytes]) -> bool:
@@ -116,6 +119,15 @@ class ZeromqTransport:
         if self._socket is not None:
             self._socket.close()
         self._context.term()
+
+
+def _somebody_listens(address: str) -> bool:
+    """Whether waiting makes sense. A socket file may be left from a hub that was killed; its connection is refused."""
+    path = address.removeprefix("ipc://")
+    if path == address:
+        return True
+    with unix_sockets.socket(unix_sockets.AF_UNIX) as probe:
+        return probe.connect_ex(path) == 0
 
 
 class ZeromqSubscription:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import signal
+import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -162,16 +164,25 @@ async def test_frames_that_make_no_sense_are_counted_and_harm_nobody(hub: Hub) -
     await reader.hears(sender)
 
 
-async def test_senders_and_readers_find_a_hub_that_was_killed_again(hub: Hub) -> None:
+async def test_a_killed_hub_is_found_again_and_every_message_arrives_once_or_is_counted(hub: Hub) -> None:
     sender, reading = await hub.transport("sender"), await hub.transport("reader")
     reader = Reader(reading.subscribe([WATCH]))
-    await reader.hears(sender)
+    counter = itertools.count(1)
+
+    def speak() -> None:
+        sender.publish(WATCH, Watch(add=[str(next(counter))]))
+
+    await until(lambda: bool(reader.seen), speak)
     hub.kill()
     await hub.supervisor.wait_state("hub", (ProcessState.BACKOFF,), 20)
-    sender.publish(WATCH, Watch(add=["1"]))
+    for _ in range(100):
+        speak()
     await hub.running()
-    await reader.hears(sender)
-    assert reader.subscription.gaps >= 1
+    before = len(reader.seen)
+    await until(lambda: len(reader.seen) > before + 10, speak)
+    numbers = reader.numbers("sender")
+    assert numbers == sorted(set(numbers))
+    assert numbers[-1] - numbers[0] + 1 == len(numbers) + reader.subscription.gaps
 
 
 async def test_the_hub_counts_what_it_forwards_as_its_progress(hub: Hub) -> None:
@@ -190,14 +201,28 @@ async def test_the_hub_counts_what_it_forwards_as_its_progress(hub: Hub) -> None
             await hub.supervisor.sample()
 
 
-async def test_a_transport_starts_without_a_hub_and_says_so(
+async def test_a_transport_that_starts_before_the_hub_finds_it_when_it_comes(tmp_path: Path) -> None:
+    hub = Hub(tmp_path / "hub")
+    sender, reading = await hub.transport("sender"), await hub.transport("reader")
+    reader = Reader(reading.subscribe([WATCH]))
+    await hub.supervisor.start(["hub"])
+    await reader.hears(sender)
+    for transport in hub.transports:
+        await transport.close()
+    await hub.supervisor.stop_all()
+
+
+async def test_a_hub_that_listens_but_does_not_forward_is_said(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(zeromq, "PROBES", 3)
-    transport = ZeromqTransport(private_hub_address(tmp_path / "none"), "alone", SystemClock())
-    await transport.start()
-    transport.publish(WATCH, Watch())
-    await transport.close()
+    address = private_hub_address(tmp_path / "none")
+    with socket.socket(socket.AF_UNIX) as mute:
+        mute.bind(address.publish.removeprefix("ipc://"))
+        mute.listen()
+        transport = ZeromqTransport(address, "alone", SystemClock())
+        await transport.start()
+        await transport.close()
     assert "does not answer" in caplog.text
 
 
