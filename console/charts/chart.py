@@ -1,0 +1,204 @@
+"""The price chart: candles, volume below, marks of our fills, a crosshair with its read-out, and the last price."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from console import format
+from console.charts.axes import BarTimeAxis, ValueAxis, style_axis
+from console.charts.candles import CandleItem, VolumeItem
+from console.charts.series import BarSeries
+from console.theme import SMALL, font, tokens
+from engine.domain.market import NANOSECONDS, Bar
+from engine.views import FillRow
+
+IN_SIGHT = 140
+"""Bars shown when following the newest."""
+MARGIN = 6
+"""Bars of room to the right of it."""
+
+
+class Chart(QWidget):
+    """`set_bars` for another symbol or timeframe, `update_bars` for what is new. Follows the newest until it is moved."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.series = BarSeries()
+        self._following = True
+        self._fills: list[FillRow] = []
+        self._graphics = pg.GraphicsLayoutWidget()
+        self._graphics.setAccessibleName("price chart")
+        self._build()
+        self._legend = QLabel(self)
+        self._legend.setFont(font(SMALL))
+        self._legend.move(10, 6)
+        self._legend.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self._overlay = QLabel(self)
+        self._overlay.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._overlay.setWordWrap(True)
+        self._overlay.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._graphics)
+        self.restyle()
+
+    def set_bars(self, bars: Sequence[Bar]) -> None:
+        self.series.set(bars)
+        self._following = True
+        self._redraw()
+
+    def update_bars(self, bars: Sequence[Bar]) -> None:
+        if not bars:
+            return
+        self.series.update(bars)
+        self._redraw()
+
+    def set_fills(self, fills: Sequence[FillRow]) -> None:
+        """Those of the symbol in the chart."""
+        self._fills = list(fills)
+        self._draw_marks()
+
+    def say(self, text: str) -> None:
+        """A sentence over the chart, such as why there is nothing to see; empty takes it away."""
+        if self._overlay.text() != text:
+            self._overlay.setText(text)
+            self._overlay.setVisible(bool(text))
+
+    def restyle(self) -> None:
+        """Take over the tokens of the theme."""
+        t = tokens()
+        self._graphics.setBackground(t.surface)
+        for axis in (self._time_axis, self._price_axis, self._volume_axis):
+            style_axis(axis)
+        for line in (self._cross_x, self._cross_y):
+            line.setPen(pg.mkPen(t.muted, style=Qt.PenStyle.DotLine))
+        self._last.setPen(pg.mkPen(t.accent, style=Qt.PenStyle.DashLine))
+        self._last.label.setColor(t.on_accent)
+        self._last.label.fill = pg.mkBrush(t.accent)
+        self._overlay.setStyleSheet(f"color: {t.muted}; font-size: 13px;")
+        self._draw_marks()
+        self._candles.update()
+        self._volumes.update()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._overlay.setGeometry(40, 40, self.width() - 120, self.height() - 120)
+        self._legend.setFixedWidth(max(self.width() - 90, 100))
+
+    def _build(self) -> None:
+        self._time_axis = BarTimeAxis(self.series)
+        self._price_axis, self._volume_axis = ValueAxis(), ValueAxis()
+        self._prices = self._graphics.addPlot(row=0, col=0, axisItems={"right": self._price_axis})
+        self._volume = self._graphics.addPlot(
+            row=1, col=0, axisItems={"right": self._volume_axis, "bottom": self._time_axis}
+        )
+        self._candles, self._volumes = CandleItem(self.series), VolumeItem(self.series)
+        self._prices.addItem(self._candles)
+        self._volume.addItem(self._volumes)
+        self._graphics.ci.layout.setRowStretchFactor(0, 4)
+        self._graphics.ci.layout.setRowStretchFactor(1, 1)
+        self._graphics.ci.layout.setSpacing(0)
+        self._graphics.ci.setContentsMargins(4, 4, 4, 4)
+        for plot in (self._prices, self._volume):
+            plot.hideAxis("left")
+            plot.hideButtons()
+            plot.showAxis("right")
+            plot.setMenuEnabled(False)
+            plot.setMouseEnabled(x=True, y=False)
+            plot.vb.setAutoVisible(y=True)
+            plot.vb.enableAutoRange(axis="y")
+            plot.showGrid(x=True, y=True, alpha=0.12)
+        self._prices.hideAxis("bottom")
+        self._volume.setXLink(self._prices)
+        self._volume_axis.setStyle(showValues=False)
+        self._marks = pg.ScatterPlotItem(pxMode=True)
+        self._prices.addItem(self._marks, ignoreBounds=True)
+        self._cross_x = pg.InfiniteLine(angle=90, movable=False)
+        self._cross_y = pg.InfiniteLine(angle=0, movable=False)
+        self._last = pg.InfiniteLine(
+            angle=0, movable=False, label="{value:,.2f}", labelOpts={"position": 0.965, "movable": False}
+        )
+        for line in (self._cross_x, self._cross_y, self._last):
+            line.setZValue(10)
+            self._prices.addItem(line, ignoreBounds=True)
+            line.hide()
+        self._graphics.scene().sigMouseMoved.connect(self._move_cross)
+        self._prices.vb.sigRangeChangedManually.connect(self._moved_by_hand)
+
+    def _redraw(self) -> None:
+        self._candles.changed()
+        self._volumes.changed()
+        self._draw_marks()
+        count = len(self.series)
+        if not count:
+            self._last.hide()
+            self._legend.clear()
+            return
+        close = float(self.series.column("close")[-1])
+        self._last.setPos(close)
+        self._last.show()
+        self._write_legend(count - 1)
+        if self._following:
+            self._prices.setXRange(max(count - IN_SIGHT, -1), count + MARGIN, padding=0)
+        for plot in (self._prices, self._volume):
+            plot.vb.updateAutoRange()
+
+    def _draw_marks(self) -> None:
+        """Triangles at the bars in which we traded: up below for bought, down above for sold."""
+        spots: list[dict[str, Any]] = []
+        if len(self.series) and self._fills:
+            first = float(self.series.column("time")[0])
+            t = tokens()
+            for fill in self._fills:
+                time = fill.timestamp / NANOSECONDS
+                if time < first:
+                    continue
+                bought = fill.side == "buy"
+                spots.append(
+                    {
+                        "pos": (self.series.position_of(time), fill.price),
+                        "symbol": "t1" if bought else "t",
+                        "size": 11,
+                        "brush": pg.mkBrush(t.accent if bought else t.warning),
+                        "pen": pg.mkPen(t.surface),
+                    }
+                )
+        self._marks.setData(spots)
+
+    def _moved_by_hand(self, *_: object) -> None:
+        right = self._prices.vb.viewRange()[0][1]
+        self._following = right >= len(self.series)
+
+    def _move_cross(self, place: QPointF) -> None:
+        inside = self._prices.sceneBoundingRect().contains(place) and len(self.series) > 0
+        self._cross_x.setVisible(inside)
+        self._cross_y.setVisible(inside)
+        if not inside:
+            return
+        point = self._prices.vb.mapSceneToView(place)
+        position = int(np.clip(round(point.x()), 0, len(self.series) - 1))
+        self._cross_x.setPos(position)
+        self._cross_y.setPos(point.y())
+        self._write_legend(position)
+
+    def _write_legend(self, position: int) -> None:
+        t = tokens()
+        values = {
+            name: float(self.series.column(name)[position]) for name in ("open", "high", "low", "close", "volume")
+        }
+        colour = t.up if values["close"] >= values["open"] else t.down
+        at = datetime.fromtimestamp(float(self.series.column("time")[position])).astimezone()
+        parts = [
+            f"<span style='color:{t.muted}'>{letter}</span> <span style='color:{colour}'>{format.price(values[name])}</span>"
+            for letter, name in (("O", "open"), ("H", "high"), ("L", "low"), ("C", "close"))
+        ]
+        parts.append(f"<span style='color:{t.muted}'>V</span> {format.compact(values['volume'])}")
+        self._legend.setText(f"<span style='color:{t.muted}'>{at:%d %b %H:%M:%S}</span>&nbsp; " + "&nbsp; ".join(parts))

@@ -1,0 +1,1 @@
+"""Dialogs; opened without blocking, never by exec()."""

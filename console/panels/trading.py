@@ -1,0 +1,232 @@
+"""Trading: watch list, chart and ticket above; positions, orders and fills below."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtWidgets import QLineEdit, QPushButton, QTabWidget, QWidget
+
+from console import format
+from console.charts.chart import Chart
+from console.models.table import Column, TableModel
+from console.panels.base import Panel
+from console.panels.columns import fill_columns, order_columns, position_columns
+from console.tasks import Tasks
+from console.widgets.layout import button, card, column, label, row, set_tone, splitter
+from console.widgets.table import TableView
+from console.widgets.ticket import Notify, OrderTicket
+from engine.control import EngineControl
+from engine.domain.errors import UnavailableError
+from engine.domain.market import Bar, Timeframe
+from engine.views import OrderRow, PositionRow, QuoteRow
+
+TIMEFRAMES = (
+    Timeframe.SECOND_1, Timeframe.MINUTE_1, Timeframe.MINUTE_5, Timeframe.MINUTE_15, Timeframe.HOUR_1, Timeframe.DAY_1,
+)  # fmt: skip
+HISTORY = 500
+SILENT = 5.0
+"""Seconds without data in an open market after which the chart says so."""
+
+
+class Trading(Panel):
+    title = "Trading"
+    name = "trading"
+
+    def __init__(self, control: EngineControl, tasks: Tasks, notify: Notify) -> None:
+        super().__init__(control, tasks)
+        self._notify = notify
+        self._symbol = ""
+        self._timeframe = Timeframe.MINUTE_1
+        self._loaded = False
+        self._loading = 0
+        self._fills_drawn = -1
+        self.ticket = OrderTicket(control, tasks, notify)
+        self.ticket.setFixedWidth(250)
+        self.chart = Chart()
+        top = splitter(self._watch_card(), self._chart_card(), self.ticket, sizes=[280, 800, 250], name="trading.top")
+        self.body.addWidget(splitter(top, self._lists(), sizes=[520, 260], vertical=True, name="trading.splitter"))
+
+    def show_symbol(self, symbol: str) -> None:
+        if symbol and symbol != self._symbol:
+            self._symbol = symbol
+            self.ticket.set_symbol(symbol)
+            self._load()
+
+    def refresh(self) -> None:
+        self._watch.source.refresh()
+        for table in (self._positions, self._orders, self._fills):
+            table.source.refresh()
+        if not self._symbol:
+            self._watch.select_where(lambda quote: True)
+        if self._loaded and self._symbol:
+            newest = self.chart.series.last_start
+            self.chart.update_bars(self.control.live_bars(self._symbol, self._timeframe, newest))
+            self._draw_fills()
+        self._show_last()
+
+    def tick(self) -> None:
+        self.ticket.tick()
+        self._say_why_quiet()
+        open_orders = sum(order.is_open for order in self.views.orders)
+        for position, (name, count) in enumerate(
+            (("Positions", len(self.views.positions)), ("Orders", open_orders), ("Fills", len(self.views.fills)))
+        ):
+            self._tabs.setTabText(position, f"{name} {count}")
+        self._cancel_all.setEnabled(open_orders > 0)
+        self._cancel.setEnabled(any(order.is_open for order in self._orders.rows()))
+        self._close.setEnabled(bool(self._positions.rows()))
+
+    def restyle(self) -> None:
+        self.chart.restyle()
+
+    def _watch_card(self) -> QWidget:
+        self._watch = TableView(
+            TableModel(self.views.quotes, _quote_columns()), "trading.watch", "Prices appear when the feed runs."
+        )
+        self._watch.selected.connect(lambda quote: self.show_symbol(quote.symbol) if quote is not None else None)
+        self._watch.menu_actions = [("Remove from the list", self._unwatch)]
+        self._add = QLineEdit()
+        self._add.setObjectName("trading.watch.add")
+        self._add.setPlaceholderText("+ add a symbol")
+        self._add.setAccessibleName("add a symbol to the watch list")
+        self._add.returnPressed.connect(self._watch_new)
+        return card(self._watch, self._add, title="WATCH LIST", stretch=0)
+
+    def _chart_card(self) -> QWidget:
+        self._heading = label("–", "figure", "trading.symbol")
+        self._last = label("", "figure", "trading.last")
+        self._buttons: dict[Timeframe, QPushButton] = {}
+        for timeframe in TIMEFRAMES:
+            one = button(timeframe.value, f"trading.timeframe.{timeframe.value}", "flat")
+            one.setCheckable(True)
+            one.setAutoExclusive(True)
+            one.setChecked(timeframe is self._timeframe)
+            one.clicked.connect(lambda _=False, timeframe=timeframe: self._choose(timeframe))
+            self._buttons[timeframe] = one
+        return card(row(self._heading, self._last, None, *self._buttons.values()), self.chart, stretch=1)
+
+    def _lists(self) -> QWidget:
+        views = self.views
+        self._positions = TableView(
+            TableModel(views.positions, position_columns()), "trading.positions", "No position is open."
+        )
+        self._orders = TableView(
+            TableModel(views.orders, order_columns(), newest_first=True), "trading.orders", "No order has been placed."
+        )
+        self._fills = TableView(
+            TableModel(views.fills, fill_columns(), newest_first=True), "trading.fills", "Nothing has been filled yet."
+        )
+        self._close = button("Close position", "trading.close", tooltip="Close the selected positions at the market")
+        self._cancel = button("Cancel", "trading.cancel", tooltip="Cancel the selected orders")
+        self._cancel_all = button("Cancel all", "trading.cancel_all", tooltip="Cancel every open order")
+        self._close.clicked.connect(lambda: self._close_rows(self._positions.rows()))
+        self._cancel.clicked.connect(lambda: self._cancel_rows(self._orders.rows()))
+        self._cancel_all.clicked.connect(
+            lambda: self.tasks.spawn(self.control.cancel_all_orders(), "cancel all", self._cancel_all)
+        )
+        self._positions.menu_actions = [("Close position", self._close_rows)]
+        self._orders.menu_actions = [("Cancel", self._cancel_rows)]
+        for table in (self._positions, self._orders, self._fills):
+            table.doubleClicked.connect(lambda _, table=table: self._jump(table))
+        self._tabs = QTabWidget()
+        self._tabs.setObjectName("trading.lists")
+        self._tabs.addTab(column(self._positions, row(self._close, None)), "Positions")
+        self._tabs.addTab(column(self._orders, row(self._cancel, self._cancel_all, None)), "Orders")
+        self._tabs.addTab(self._fills, "Fills")
+        return card(self._tabs, stretch=0)
+
+    def _jump(self, table: TableView) -> None:
+        found = table.current_row()
+        if found is not None:
+            self._watch.select_where(lambda quote: quote.symbol == found.symbol)
+            self.show_symbol(found.symbol)
+
+    def _choose(self, timeframe: Timeframe) -> None:
+        self._timeframe = timeframe
+        self._load()
+
+    def _load(self) -> None:
+        self._loaded = False
+        self._loading += 1
+        self._heading.setText(self._symbol)
+        self.chart.set_bars([])
+        self.chart.say("Loading…")
+        self.tasks.spawn(self._load_history(self._loading), f"history of {self._symbol}")
+
+    async def _load_history(self, number: int) -> None:
+        """Of several in a row only the last counts."""
+        try:
+            bars: Sequence[Bar] = await self.control.history(self._symbol, self._timeframe, HISTORY)
+        except UnavailableError as error:
+            if number == self._loading:
+                self.chart.say(f"{error.message}\n{error.remedy}")
+                self._loaded = True
+            return
+        if number == self._loading:
+            self._loaded = True
+            self._fills_drawn = -1
+            self.chart.set_bars(bars)
+            self.chart.say("" if bars else f"No bars of {self._timeframe.value} for {self._symbol} yet.")
+
+    def _draw_fills(self) -> None:
+        if self._fills_drawn != len(self.views.fills):
+            self._fills_drawn = len(self.views.fills)
+            self.chart.set_fills([fill for fill in self.views.fills if fill.symbol == self._symbol])
+
+    def _show_last(self) -> None:
+        quote = self.views.quotes.get(self._symbol)
+        if quote is None or not quote.last:
+            return
+        change = quote.last - quote.previous_close if quote.previous_close else 0.0
+        share = change / quote.previous_close if quote.previous_close else 0.0
+        self._last.setText(f"{format.price(quote.last)}  {format.signed(change)} ({format.percent(share, sign=True)})")
+        set_tone(self._last, format.tone(change))
+
+    def _say_why_quiet(self) -> None:
+        if not self._loaded or not len(self.chart.series):
+            return
+        summary = self.views.summary
+        quiet = summary.market_open and summary.feed_age > SILENT
+        self.chart.say(f"The feed has been silent for {format.duration(summary.feed_age)}." if quiet else "")
+
+    def _watch_new(self) -> None:
+        symbol = self._add.text().strip().upper()
+        if not symbol:
+            return
+
+        async def work() -> None:
+            await self.control.watch(symbol)
+            self._add.clear()
+            self._notify(f"{symbol} is on the watch list", "", "good")
+
+        self.tasks.spawn(work(), f"watch {symbol}", self._add)
+
+    def _unwatch(self, rows: Sequence[QuoteRow]) -> None:
+        for quote in rows:
+            self.tasks.spawn(self.control.unwatch(quote.symbol), f"unwatch {quote.symbol}")
+
+    def _close_rows(self, rows: Sequence[PositionRow]) -> None:
+        for position in rows:
+            self.tasks.spawn(self.control.close_position(position.key), f"close {position.symbol}")
+
+    def _cancel_rows(self, rows: Sequence[OrderRow]) -> None:
+        for order in rows:
+            if order.is_open:
+                self.tasks.spawn(self.control.cancel_order(order.client_order_id), f"cancel {order.symbol}")
+
+
+def _quote_columns() -> list[Column[QuoteRow]]:
+    def change(quote: QuoteRow) -> float:
+        return quote.last / quote.previous_close - 1 if quote.previous_close and quote.last else 0.0
+
+    def change_tone(quote: QuoteRow) -> str:
+        return "up" if change(quote) > 0 else "down" if change(quote) < 0 else ""
+
+    return [
+        Column("Symbol", lambda r: r.symbol, width=76),
+        Column("Last", lambda r: format.price(r.last), lambda r: r.last, width=80, right=True),
+        Column("Change", lambda r: format.percent(change(r), sign=True), change, tone=change_tone, width=76, right=True),
+        Column("Bid", lambda r: format.price(r.bid), lambda r: r.bid, width=76, right=True),
+        Column("Ask", lambda r: format.price(r.ask), lambda r: r.ask, width=76, right=True),
+        Column("Volume", lambda r: format.compact(r.day_volume), lambda r: r.day_volume, width=76, right=True),
+    ]  # fmt: skip

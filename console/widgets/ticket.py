@@ -1,0 +1,229 @@
+"""The order ticket: what it will cost and whether risk lets it pass are shown before it is sent; a double click sends one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QComboBox, QFormLayout, QFrame, QHBoxLayout, QLineEdit, QMessageBox, QVBoxLayout
+
+from console import format
+from console.tasks import Tasks
+from console.theme import SPACE
+from console.widgets.layout import button, label, set_tone
+from engine.control import EngineControl, Placed
+from engine.domain.market import is_crypto
+from engine.domain.orders import OrderRequest, OrderType, Side, TimeInForce
+from engine.views import QuoteRow
+
+Notify = Callable[[str, str, str], None]
+"""(title, text, tone)"""
+
+
+class OrderTicket(QFrame):
+    """`set_symbol` fills it from the chart; `tick` keeps estimate and verdict up to date."""
+
+    def __init__(self, control: EngineControl, tasks: Tasks, notify: Notify) -> None:
+        super().__init__()
+        self.setProperty("card", True)
+        self._control = control
+        self._tasks = tasks
+        self._notify = notify
+        self._symbol = ""
+        self._sending = False
+        self._build()
+        self._choose_type()
+
+    def set_symbol(self, symbol: str) -> None:
+        if symbol != self._symbol:
+            self._symbol = symbol
+            self._title.setText(symbol)
+            self._limit.clear()
+            self._force.setCurrentText("gtc" if is_crypto(symbol) else "day")
+            self.tick()
+
+    def take_price(self, price: float, side: Side) -> None:
+        """A click on bid or ask: a limit order there."""
+        (self._buy if side is Side.BUY else self._sell).setChecked(True)
+        self._type.setCurrentText("limit")
+        self._limit.setText(format.price(price).replace(",", ""))
+        self.tick()
+
+    def tick(self) -> None:
+        quote = self._control.views.quotes.get(self._symbol)
+        self._show_quote(quote)
+        request, problem = self._read()
+        if request is None:
+            self._estimate.setText(format.DASH)
+            self._say(problem, "warning" if problem else "")
+            self._submit.setEnabled(False)
+            return
+        verdict = self._control.check_order(request)
+        self._estimate.setText(f"≈ {format.money(float(verdict.notional))}" if verdict.notional else format.DASH)
+        text = "Risk checks pass." if verdict.allowed else f"{verdict.message} {verdict.remedy}"
+        self._say(text, "good" if verdict.allowed else "warning")
+        self._submit.setEnabled(verdict.allowed and not self._sending)
+        environment = self._control.views.summary.environment.upper()
+        self._submit.setText(f"{request.side.value.upper()} {request.quantity:f} {self._symbol} · {environment}")
+
+    def submit(self) -> None:
+        request, _ = self._read()
+        if request is None or self._sending:
+            return
+        if self._control.views.summary.environment == "live":
+            self._confirm(request)
+        else:
+            self._send(request)
+
+    def _build(self) -> None:
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(SPACE, SPACE, SPACE, SPACE)
+        layout.setSpacing(SPACE)
+        self._title = label("–", "figure", "ticket.symbol")
+        self._bid, self._ask = button("bid –", "ticket.bid", "flat"), button("ask –", "ticket.ask", "flat")
+        self._bid.clicked.connect(lambda: self._take(Side.SELL))
+        self._ask.clicked.connect(lambda: self._take(Side.BUY))
+        self._buy, self._sell = button("Buy", "ticket.buy", "buy"), button("Sell", "ticket.sell", "sell")
+        for one in (self._buy, self._sell):
+            one.setCheckable(True)
+            one.setAutoExclusive(True)
+            one.toggled.connect(lambda _: self.tick())
+        self._type, self._force = QComboBox(), QComboBox()
+        self._type.setObjectName("ticket.type")
+        self._type.addItems([OrderType.MARKET.value, OrderType.LIMIT.value])
+        self._type.currentIndexChanged.connect(lambda _: self._choose_type())
+        self._force.setObjectName("ticket.tif")
+        self._force.addItems([TimeInForce.DAY.value, TimeInForce.GTC.value, TimeInForce.IOC.value])
+        self._quantity, self._limit = QLineEdit("1"), QLineEdit()
+        self._quantity.setObjectName("ticket.quantity")
+        self._limit.setObjectName("ticket.limit")
+        self._limit.setPlaceholderText("price")
+        for field in (self._quantity, self._limit):
+            field.setAlignment(Qt.AlignmentFlag.AlignRight)
+            field.textChanged.connect(lambda _: self.tick())
+            field.returnPressed.connect(self.submit)
+        self._estimate = label("–", "", "ticket.estimate")
+        self._estimate.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self._verdict = label("", "", "ticket.verdict")
+        self._verdict.setWordWrap(True)
+        self._verdict.setMinimumHeight(64)
+        self._verdict.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self._submit = button("–", "ticket.submit", "primary")
+        self._submit.clicked.connect(self.submit)
+        quotes, sides, form = QHBoxLayout(), QHBoxLayout(), QFormLayout()
+        quotes.addWidget(self._bid)
+        quotes.addStretch(1)
+        quotes.addWidget(self._ask)
+        sides.addWidget(self._buy)
+        sides.addWidget(self._sell)
+        form.addRow(label("Type", "muted"), self._type)
+        form.addRow(label("Quantity", "muted"), self._quantity)
+        form.addRow(label("Limit price", "muted"), self._limit)
+        form.addRow(label("Time in force", "muted"), self._force)
+        form.addRow(label("Value", "muted"), self._estimate)
+        layout.addWidget(self._title)
+        layout.addLayout(quotes)
+        layout.addLayout(sides)
+        layout.addLayout(form)
+        layout.addWidget(self._verdict)
+        layout.addWidget(self._submit)
+        layout.addStretch(1)
+        self._buy.setChecked(True)
+
+    def _choose_type(self) -> None:
+        self._limit.setEnabled(self._type.currentText() == OrderType.LIMIT.value)
+        self.tick()
+
+    def _take(self, side: Side) -> None:
+        quote = self._control.views.quotes.get(self._symbol)
+        price = 0.0 if quote is None else quote.ask if side is Side.BUY else quote.bid
+        if price > 0:
+            self.take_price(price, side)
+
+    def _show_quote(self, quote: QuoteRow | None) -> None:
+        self._bid.setText(f"bid {format.price(quote.bid if quote else None)}")
+        self._ask.setText(f"ask {format.price(quote.ask if quote else None)}")
+
+    def _read(self) -> tuple[OrderRequest | None, str]:
+        """The order as it stands in the form, or what is wrong with it."""
+        if not self._symbol:
+            return None, "Choose a symbol in the watch list."
+        quantity, problem = read_number(self._quantity.text(), "quantity")
+        _mark(self._quantity, bool(problem))
+        limit: Decimal | None = None
+        limited = self._type.currentText() == OrderType.LIMIT.value
+        if limited:
+            limit, wrong = read_number(self._limit.text(), "limit price")
+            _mark(self._limit, bool(wrong and self._limit.text()))
+            problem = problem or wrong
+        if quantity is None or (limited and limit is None):
+            return None, problem
+        return (
+            OrderRequest(
+                symbol=self._symbol,
+                side=Side.BUY if self._buy.isChecked() else Side.SELL,
+                quantity=quantity,
+                type=OrderType(self._type.currentText()),
+                limit_price=limit,
+                time_in_force=TimeInForce(self._force.currentText()),
+            ),
+            "",
+        )
+
+    def _say(self, text: str, tone: str) -> None:
+        self._verdict.setText(text)
+        set_tone(self._verdict, tone)
+
+    def _confirm(self, request: OrderRequest) -> None:
+        box = QMessageBox(self)
+        box.setWindowTitle("Real money")
+        box.setText(f"{request.side.value.upper()} {request.quantity:f} {request.symbol} in the LIVE account?")
+        box.setInformativeText(f"{request.type.value} · worth {self._estimate.text()}")
+        box.setStandardButtons(QMessageBox.StandardButton.Yes | QMessageBox.StandardButton.Cancel)
+        box.setDefaultButton(QMessageBox.StandardButton.Cancel)
+        box.finished.connect(lambda code: self._send(request) if code == QMessageBox.StandardButton.Yes else None)
+        box.open()
+
+    def _send(self, request: OrderRequest) -> None:
+        if self._sending:
+            return
+        self._sending = True
+        self._submit.setEnabled(False)
+        self._tasks.spawn(self._place(request), "place order")
+
+    async def _place(self, request: OrderRequest) -> None:
+        try:
+            placed = await self._control.place_order(request)
+        finally:
+            self._sending = False
+            self.tick()
+        self._report(request, placed)
+
+    def _report(self, request: OrderRequest, placed: Placed) -> None:
+        what = f"{request.side.value} {request.quantity:f} {request.symbol}"
+        bad = placed.status in {"rejected", "blocked", "unresolved"}
+        self._notify(f"{what}: {placed.status.replace('_', ' ')}", placed.message, "bad" if bad else "good")
+
+
+def read_number(text: str, name: str) -> tuple[Decimal | None, str]:
+    """A plain positive decimal. 1e5, 1,000 and nan are refused, because what is meant by them is not certain."""
+    text = text.strip()
+    if not text:
+        return None, f"Enter a {name}."
+    if not all(character.isascii() and (character.isdigit() or character == ".") for character in text):
+        return None, f"The {name} must be digits with a point, such as 12.50."
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return None, f"{text} is not a number."
+    if number <= 0:
+        return None, f"The {name} must be above zero."
+    return number, ""
+
+
+def _mark(field: QLineEdit, wrong: bool) -> None:
+    if field.property("wrong") != wrong:
+        field.setProperty("wrong", wrong)
+        field.style().unpolish(field)
+        field.style().polish(field)
