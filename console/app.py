@@ -130,7 +130,7 @@ class Application:
         await asyncio.wait({leaving}, timeout=self._settings.exit_after)
         leaving.cancel()
         if self._settings.screenshots is not None:
-            self._window.save_pictures(self._settings.screenshots)
+            await self._window.save_pictures(self._settings.screenshots)
         return self._verdict(engine)
 
     async def _failed(self, error: BaseException, leaving: asyncio.Task[bool]) -> int:

@@ -75,8 +75,9 @@ class StatusBar(QStatusBar):
 
     def _set(self, name: str, state: str, text: str, tooltip: str) -> None:
         part = self._parts[name]
-        shown = f"{DOT.get(state, '○')} {text}"
+        colour = tokens().state(state)
+        shown = f"<span style='color:{colour}'>{DOT.get(state, '○')}</span> {text}"
         if part.text() != shown:
             part.setText(shown)
             part.setToolTip(tooltip)
-        set_tone(part, state if state != "good" else "")
+        set_tone(part, state if state in {"warning", "bad"} else "")

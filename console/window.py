@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,9 @@ from console.theme import apply_theme, tokens
 from console.widgets.layout import label, row
 from console.widgets.notices import Notices
 from console.widgets.stop_button import StopButton
+
+SETTLE = 1.5
+"""Seconds that a tab is shown before its picture is taken: a chart waits for its history."""
 
 TABS = ("Overview", "Trading", "Processes", "AI Bots", "Errors && Alerts", "Backtests")
 
@@ -110,20 +114,15 @@ class Window(QMainWindow):
         self.status.restyle(self.environment)
         self.theme_changed.emit()
 
-    def save_pictures(self, folder: Path) -> list[Path]:
-        """One PNG for each tab, named after its panel."""
+    async def save_pictures(self, folder: Path) -> None:
+        """One PNG for each tab, named after its panel, taken when it has had time to fill."""
         folder.mkdir(parents=True, exist_ok=True)
-        current = self.tabs.currentIndex()
-        saved: list[Path] = []
         for position in range(self.tabs.count()):
             self.tabs.setCurrentIndex(position)
-            panel = self.tabs.widget(position)
-            assert panel is not None
-            path = folder / f"{panel.objectName() or position}.png"
-            self.grab().save(str(path))
-            saved.append(path)
-        self.tabs.setCurrentIndex(current)
-        return saved
+            await asyncio.sleep(SETTLE)
+            panel = self.tabs.currentWidget()
+            if panel is not None:
+                self.grab().save(str(folder / f"{panel.objectName()}.png"))
 
     def leave(self) -> None:
         """Close for good."""

@@ -57,11 +57,11 @@ class _BarItem(pg.GraphicsObject):  # type: ignore[misc]
     def _extent_between(self, left: float, right: float) -> tuple[float | None, float | None]:
         raise NotImplementedError
 
-    def _in_sight(self, exposed: QRectF) -> tuple[int, int, int]:
+    def _in_sight(self, painter: QPainter, exposed: QRectF) -> tuple[int, int, int]:
         """(first, end, bars a pixel)"""
         first = max(int(np.floor(exposed.left())) - 1, 0)
         end = min(int(np.ceil(exposed.right())) + 2, len(self._series))
-        pixels = max(abs(self.deviceTransform().m11()) * max(exposed.width(), 1), 1)
+        pixels = max(abs(painter.worldTransform().m11()) * max(exposed.width(), 1), 1)
         return first, end, max(int((end - first) / pixels * 2), 1)
 
 
@@ -69,7 +69,7 @@ class CandleItem(_BarItem):
     def paint(self, painter: QPainter, option: Any, widget: Any = None) -> None:
         if not len(self._series):
             return
-        first, end, group = self._in_sight(option.exposedRect)
+        first, end, group = self._in_sight(painter, option.exposedRect)
         if end <= first:
             return
         x, opening, high, low, close = _grouped(self._series, first, end, group)
@@ -110,7 +110,7 @@ class VolumeItem(_BarItem):
     def paint(self, painter: QPainter, option: Any, widget: Any = None) -> None:
         if not len(self._series):
             return
-        first, end, group = self._in_sight(option.exposedRect)
+        first, end, group = self._in_sight(painter, option.exposedRect)
         if end <= first:
             return
         series = self._series

@@ -18,7 +18,7 @@ def _side(side: str) -> str:
 
 def fill_columns() -> list[Column[FillRow]]:
     return [
-        Column("Time", lambda r: format.clock(r.timestamp), lambda r: r.timestamp, width=70,
+        Column("Time", lambda r: format.clock(r.timestamp), lambda r: r.timestamp, width=78,
                tooltip=lambda r: format.exact(r.timestamp)),
         Column("Symbol", lambda r: r.symbol, width=70),
         Column("Side", lambda r: r.side, width=44, tone=lambda r: _side(r.side)),
@@ -34,11 +34,11 @@ def order_columns() -> list[Column[OrderRow]]:
         return f"{format.quantity(order.filled_quantity)} of {format.quantity(order.quantity)}"
 
     return [
-        Column("Time", lambda r: format.clock(r.created_at), lambda r: r.created_at, width=70,
+        Column("Time", lambda r: format.clock(r.created_at), lambda r: r.created_at, width=78,
                tooltip=lambda r: format.exact(r.created_at)),
         Column("Symbol", lambda r: r.symbol, width=70),
         Column("Side", lambda r: r.side, width=44, tone=lambda r: _side(r.side)),
-        Column("Type", lambda r: r.type, width=60),
+        Column("Type", lambda r: r.type, width=68),
         Column("Filled", filled, lambda r: r.filled_quantity, width=90, right=True),
         Column("Limit", lambda r: format.price(r.limit_price), lambda r: r.limit_price or 0.0, width=76, right=True),
         Column("Average", lambda r: format.price(r.average_fill_price), lambda r: r.average_fill_price or 0.0,

@@ -58,16 +58,19 @@ class Overview(Panel):
             title="TRADING STATE",
         )
         self._health = HealthList()
-        health = card(self._health, QWidget(), title="HEALTH", stretch=1)
+        health = card(self._health, title="HEALTH")
         side = column(state, health)
+        state.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         side.setFixedWidth(300)
         self._sleeves = TableView(
             TableModel(self.views.bots, _sleeve_columns()), "overview.sleeves", "Bots appear here with their P&L."
         )
         self._exposure = ExposureBars()
-        middle = row(
+        middle = splitter(
             card(self._sleeves, title="P&L BY BOT", stretch=0),
             card(self._exposure, title="EXPOSURE BY SYMBOL", stretch=0),
+            sizes=[560, 440],
+            name="overview.middle",
         )
         self._latest = TableView(
             TableModel(self.views.activity, _activity_columns(), newest_first=True),

@@ -8,8 +8,8 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSplitte
 from console.theme import SPACE
 
 
-def card(*widgets: QWidget, title: str = "", stretch: int = -1) -> QFrame:
-    """A bordered surface with widgets below each other; the one at `stretch` takes the room that is left."""
+def card(*widgets: QWidget, title: str = "", stretch: int | None = None) -> QFrame:
+    """A bordered surface with widgets below each other; the one at `stretch` takes the room that is left, or none."""
     frame = QFrame()
     frame.setProperty("card", True)
     layout = QVBoxLayout(frame)
@@ -18,7 +18,9 @@ def card(*widgets: QWidget, title: str = "", stretch: int = -1) -> QFrame:
     if title:
         layout.addWidget(label(title, "heading"))
     for position, widget in enumerate(widgets):
-        layout.addWidget(widget, 1 if position == stretch % max(len(widgets), 1) else 0)
+        layout.addWidget(widget, 1 if position == stretch else 0)
+    if stretch is None:
+        layout.addStretch(1)
     return frame
 
 

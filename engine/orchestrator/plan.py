@@ -133,5 +133,6 @@ def _bot(bot: BotSection, settings: Settings, hub: HubAddress) -> ProcessSpec:
         "timeframe": timeframe,
         "hub": msgspec.to_builtins(hub),
         "parameters": bot.parameters,
+        "allow_short": bot.allow_short,
     }
     return ProcessSpec(name=bot.name, kind="bot", group="bots", settings=lambda: told, depends_on=(HUB,))

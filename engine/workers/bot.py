@@ -57,6 +57,7 @@ class Settings(msgspec.Struct, kw_only=True):
     timeframe: Timeframe
     hub: HubAddress
     parameters: dict[str, float | int | bool | str] = {}
+    allow_short: bool = False
 
 
 class Bot:
@@ -136,6 +137,8 @@ class Bot:
             weight, confidence = float(targets.weight[-1]), float(targets.confidence[-1])
             if not -1.0 <= weight <= 1.0:
                 raise StrategyError(f"weight {weight} is not within -1 and 1")
+            if not self._settings.allow_short:
+                weight = max(weight, 0.0)
             self._failures = 0
         except Exception as error:
             # A strategy is somebody's code: whatever it raises is its author's to mend, and the next bar may do.
