@@ -31,12 +31,13 @@ class Board:
             state.ask, state.ask_size = quote.ask_price, quote.ask_size
             self._touch(quote.symbol, state, quote.timestamp)
 
-    def seed(self, symbol: str, last: float, previous_close: float, day_volume: float) -> None:
-        """What a snapshot knows; a live last price is newer and stays."""
+    def seed(self, symbol: str, last: float, previous_close: float, day: int, day_volume: float) -> None:
+        """What a snapshot knows of the day that began at `day`; a live last price is newer and stays."""
         state = self._state(symbol)
         state.last = state.last or last
         state.previous_close = previous_close
-        state.day_volume = max(day_volume, state.day_volume)
+        state.day_volume = max(day_volume, state.day_volume) if state.day == day else day_volume
+        state.day = day
         self._dirty.add(symbol)
 
     def forget(self, symbol: str) -> None:
@@ -60,12 +61,12 @@ class Board:
 
 
 class _State:
-    __slots__ = ("ask", "ask_size", "bid", "bid_size", "day_volume", "last", "previous_close", "timestamp")
+    __slots__ = ("ask", "ask_size", "bid", "bid_size", "day", "day_volume", "last", "previous_close", "timestamp")
 
     def __init__(self) -> None:
         self.last = self.bid = self.ask = self.bid_size = self.ask_size = 0.0
         self.previous_close = self.day_volume = 0.0
-        self.timestamp = 0
+        self.day = self.timestamp = 0
 
     def message(self, symbol: str) -> QuoteState:
         return QuoteState(

@@ -8,31 +8,32 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 from engine.clock import Clock
 from engine.domain.errors import PaddockError
-from engine.domain.market import NANOSECONDS, Bar, Timeframe, is_crypto
+from engine.domain.market import Bar, Timeframe, is_crypto
 from engine.market.board import Board
 from engine.market.candles import Candles
+from engine.market.catch_up import CatchUp
 from engine.market.frames import Frame
 from engine.market.history import History
 from engine.market.normaliser import Normaliser
-from engine.market.rest import MarketRest, Snapshot
+from engine.market.rest import MarketRest
 from engine.market.stream import DataStream, StreamState
 from engine.streams import messages as said
 from engine.streams.messages import CANDLES, FEED_STATUS, HISTORY_REPLY, QUOTES, FeedStatus, HistoryRequest, Message
 
 log = logging.getLogger(__name__)
 
-WARM_UP = 420 * NANOSECONDS
-"""Trades read at the start: enough seconds for the slowest demo bot."""
-MOST_TRADES = 6_000
-OVERLAP = 2 * NANOSECONDS
 SILENCE = 15.0
 """Seconds without a frame, in an open market, after which the socket is taken for dead."""
-READ_AT_ONCE = 4
 CATCH_UP_WAIT = 10.0
+MOST_HELD = 20_000
+"""Frames that wait while missed trades are read; beyond it they are worked on at once."""
+QUIET = 5.0
+"""Seconds without data after which the venue's clock closes candles, because the tape does not."""
 
 Publish = Callable[[str, Message], None]
 
@@ -60,7 +61,9 @@ class Feed:
         self._board = Board()
         self._normaliser = Normaliser()
         self._history = History(rest, self._candles)
-        self._waiting: dict[bool, list[Frame]] = {}
+        self._held: dict[bool, list[Frame]] = {}
+        self._holders = {False: 0, True: 0}
+        self._missed = CatchUp(rest, self._candles, self._board, self._normaliser, self._give_out)
         self._caught_up = asyncio.Event()
         self._unknown: set[str] = set()
         self._rejected_frames = 0
@@ -77,19 +80,27 @@ class Feed:
     async def watch(self, symbols: Iterable[str]) -> None:
         """Those the venue does not know are told in the status and left out."""
         wanted = [symbol for symbol in dict.fromkeys(symbols) if symbol not in self._candles]
-        known = [symbol for symbol in wanted if await self._is_known(symbol)]
-        for symbol in known:
-            self._candles[symbol] = Candles(symbol)
+        found = await asyncio.gather(*(self._is_known(symbol) for symbol in wanted))
+        known = [symbol for symbol, is_known in zip(wanted, found, strict=True) if is_known]
+        self._candles.update((symbol, Candles(symbol)) for symbol in known)
         for crypto in (False, True):
             names = [symbol for symbol in known if is_crypto(symbol) is crypto]
-            if not names:
-                continue
-            if crypto in self._streams:
-                await self._streams[crypto].subscribe(names)
-                if self._streams[crypto].state is StreamState.SUBSCRIBED:
-                    await self._catch_up(names)
-            else:
+            if names and crypto in self._streams:
+                await self._join(crypto, names)
+            elif names:
                 self._start_stream(crypto, names)
+
+    async def _join(self, crypto: bool, names: list[str]) -> None:
+        """Symbols for a stream that runs."""
+        stream = self._streams[crypto]
+        with self._hold(crypto):
+            await stream.subscribe(names)
+            if stream.state is not StreamState.SUBSCRIBED:
+                return
+            try:
+                await self._catch_up(names)
+            except PaddockError as error:
+                log.warning("The past of %s cannot be read: %s", ", ".join(names), error.message)
 
     async def unwatch(self, symbols: Iterable[str]) -> None:
         for symbol in symbols:
@@ -97,6 +108,7 @@ class Feed:
             if self._candles.pop(symbol, None) is not None and stream is not None:
                 await stream.unsubscribe([symbol])
             self._board.forget(symbol)
+            self._missed.forget(symbol)
 
     async def answer(self, request: HistoryRequest) -> None:
         if request.timeframe is Timeframe.SECOND_1:
@@ -143,7 +155,16 @@ class Feed:
         )
 
     async def refresh_market(self) -> None:
+        """Ask for the venue's time; while the tape is quiet it closes candles."""
         self.market_time, self.market_open = await self._rest.market_time()
+        if self._last_at >= 0 and self._clock.monotonic() - self._last_at > QUIET:
+            self._give_out(bar for candles in self._candles.values() for bar in candles.close_before(self.market_time))
+
+    async def refresh_day(self) -> None:
+        """Ask for the previous close and the day's volume again: a new day may have begun."""
+        for symbol, snapshot in (await self._rest.snapshots(list(self._candles))).items():
+            if symbol in self._candles:
+                self._missed.seed_board(symbol, snapshot)
 
     async def close(self) -> None:
         for task in self._tasks.values():
@@ -182,19 +203,20 @@ class Feed:
         frame.quotes = [quote for quote in self._normaliser.quotes(frame.quotes) if quote.symbol in self._candles]
         self._board.add_trades(frame.trades)
         self._board.add_quotes(frame.quotes)
-        if crypto in self._waiting:
-            self._waiting[crypto].append(frame)
+        held = self._held.get(crypto)
+        if held is not None and len(held) < MOST_HELD:
+            held.append(frame)
         else:
             self._build(frame)
 
     def _build(self, frame: Frame) -> None:
         bars: list[Bar] = []
         for trade in frame.trades:
-            bars += self._candles[trade.symbol].add((trade,))
+            if (candles := self._candles.get(trade.symbol)) is not None:
+                bars += candles.add((trade,))
         for minute in frame.minutes:
-            if minute.symbol in self._candles:
-                self._candles[minute.symbol].replace_minute(minute)
-                bars.append(minute)
+            if (candles := self._candles.get(minute.symbol)) is not None:
+                bars += candles.replace_minute(minute)
         for candles in self._candles.values():
             bars += candles.close_before(self._board.watermark)
         self._give_out(bars)
@@ -206,45 +228,30 @@ class Feed:
         for timeframe, some in by_timeframe.items():
             self._publish(CANDLES + timeframe.value, said.Candles(timeframe, some))
 
-    async def _catch_up_stream(self, crypto: bool) -> None:
-        self._waiting[crypto] = []
+    @contextmanager
+    def _hold(self, crypto: bool) -> Iterator[None]:
+        """Let what streams in wait meanwhile."""
+        self._held.setdefault(crypto, [])
+        self._holders[crypto] += 1
         try:
-            await self._catch_up([symbol for symbol in self._candles if is_crypto(symbol) is crypto])
+            yield
         finally:
-            for frame in self._waiting.pop(crypto):
-                self._build(frame)
-            if not self._waiting:
+            self._holders[crypto] -= 1
+            if not self._holders[crypto]:
+                for frame in self._held.pop(crypto):
+                    self._build(frame)
+
+    async def _catch_up_stream(self, crypto: bool) -> None:
+        with self._hold(crypto):
+            try:
+                await self._catch_up([symbol for symbol in self._candles if is_crypto(symbol) is crypto])
+            finally:
                 self._caught_up.set()
 
     async def _catch_up(self, symbols: list[str]) -> None:
+        self._missed.begin(symbols)
         await self.refresh_market()
-        snapshots = await self._rest.snapshots(symbols)
-        gate = asyncio.Semaphore(READ_AT_ONCE)
-        await asyncio.gather(*(self._catch_up_symbol(symbol, snapshots.get(symbol), gate) for symbol in symbols))
-
-    async def _catch_up_symbol(self, symbol: str, snapshot: Snapshot | None, gate: asyncio.Semaphore) -> None:
-        candles = self._candles.get(symbol)
-        if candles is None:
-            return
-        async with gate:
-            day = snapshot.day if snapshot is not None else None
-            if snapshot is not None:
-                self._board.seed(symbol, snapshot.last, snapshot.previous_close, day.volume if day else 0.0)
-            newest = next(reversed(candles.seconds.bars), None)
-            start = self.market_time - WARM_UP if newest is None else newest - OVERLAP
-            if newest is None and day is not None:
-                limit = (self.market_time - day.timestamp) // Timeframe.MINUTE_1.nanoseconds + 1
-                minutes = await self._rest.newest_bars(symbol, Timeframe.MINUTE_1, day.timestamp, max(limit, 1))
-                candles.seed([bar for bar in minutes if bar.timestamp < _minute(self.market_time)], day.timestamp)
-            trades = await self._rest.newest_trades(symbol, start, MOST_TRADES)
-        known_minutes = set(candles.minutes.bars) if newest is None else set()
-        fresh = [trade for trade in self._normaliser.trades(trades) if _minute(trade.timestamp) not in known_minutes]
-        past = [trade for trade in trades if _minute(trade.timestamp) in known_minutes]
-        for trade in past:
-            candles.seconds.add_trade(trade, True)
-        bars = candles.add(fresh) + candles.close_before(max(self._board.watermark, self.market_time))
-        if newest is not None:
-            self._give_out(bars)
+        await self._missed.read(symbols, self.market_time)
 
     async def _is_known(self, symbol: str) -> bool:
         try:
@@ -258,7 +265,3 @@ class Feed:
             self._unknown.add(symbol)
             log.error("The venue does not know %s.", symbol, extra={"remedy": "Take it off the watch list."})
         return known
-
-
-def _minute(timestamp: int) -> int:
-    return timestamp // Timeframe.MINUTE_1.nanoseconds * Timeframe.MINUTE_1.nanoseconds

@@ -64,7 +64,7 @@ class _Error(msgspec.Struct, tag_field="T", tag="error"):
 
 
 class _Subscription(msgspec.Struct, tag_field="T", tag="subscription"):
-    pass
+    trades: list[str] = []
 
 
 _Known = _Trade | _Quote | _Bar | _UpdatedBar | _DailyBar | _Success | _Error | _Subscription
@@ -82,6 +82,8 @@ class Frame(msgspec.Struct):
     daily: list[Bar] = []
     words: list[str] = []
     errors: list[tuple[int, str]] = []
+    subscribed: list[str] | None = None
+    """The symbols whose trades the server sends from now on, when it said so."""
     rejected: int = 0
 
 
@@ -139,6 +141,7 @@ def _sort(message: Any, frame: Frame) -> None:
             frame.errors.append((message.code, message.msg))
         case _:
             frame.words.append("subscription")
+            frame.subscribed = message.trades
 
 
 def _bar(message: _Bar, timeframe: Timeframe, closed: bool) -> Bar:

@@ -38,7 +38,7 @@ class History:
             return list(own.seconds.bars.values())[-limit:] if own is not None else []
         stretch = 1 if is_crypto(request.symbol) else STOCK_STRETCH
         start = now - limit * request.timeframe.nanoseconds * stretch - WEEKEND
-        found = await self._rest.newest_bars(request.symbol, request.timeframe, start, limit)
+        found = await self._rest.newest_bars(request.symbol, request.timeframe, start, limit, now)
         joined = {bar.timestamp: bar for bar in found}
         if own is not None:
             joined.update(_own(own, request.timeframe, found))

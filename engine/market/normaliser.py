@@ -5,16 +5,41 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterable
+from functools import lru_cache
 
 from engine.domain.market import Quote, Trade
 
 IDS_KEPT = 20_000
 """Trade ids remembered for each symbol, to know one that comes again after a reconnect."""
 
-NO_PRICE = frozenset({"4", "7", "9", "B", "C", "G", "H", "I", "M", "N", "P", "Q", "R", "T", "U", "V", "W", "Z"})
-"""Sale conditions whose prints do not set the last price: odd lots, averages, late, out of sequence, extended hours …
+NO_PRICE = frozenset({"2", "4", "7", "8", "9", "B", "C", "G", "H", "I", "M", "N", "P", "Q", "R", "U", "V", "W", "Z"})
+"""Sale conditions whose prints do not set last, high and low: odd lots, averages, late, out of sequence …
 
-Source: CTA and UTP specifications, "sale condition matrix", as Alpaca documents it for its bars.
+Source: the sale condition matrices of the CTA and UTP specifications. Form T (extended hours) is not among them,
+although it does not set the consolidated last: it is the ordinary print before and after the session, and a last price
+that stood still there would mislead.
+"""
+
+NO_PRICE_FLAGS = (
+    0x2  # cash
+    | 0x4  # next day
+    | 0x8  # seller's option
+    | 0x20  # intermarket sweep
+    | 0x200  # derivatively priced
+    | 0x800  # sold last
+    | 0x4000  # out of sequence
+    | 0x40000  # stock option trade
+    | 0x100000  # average price
+    | 0x400000  # price variation
+    | 0x1000000  # official close
+    | 0x2000000  # prior reference price
+    | 0x4000000  # official open
+    | 0x80000000  # odd lot
+)
+"""The same for recordings, whose conditions are AlgoSeek's bit flags in hexadecimal, two digits or more.
+
+Source: TradeConditionFlags of QuantConnect LEAN. Sweeps set the last price by CTA and UTP rules; the official bars of
+the recordings leave them out, as their README says and their highs and lows show.
 """
 
 
@@ -29,7 +54,9 @@ class Normaliser:
         for trade in trades:
             if not (0 < trade.price < math.inf and 0 < trade.size < math.inf and trade.timestamp > 0):
                 self.rejected += 1
-            elif trade.trade_id and not self._recent(trade.symbol).add(trade.trade_id, trade.exchange):
+            elif trade.trade_id and not self._recent(trade.symbol).add(
+                (trade.trade_id, trade.exchange, trade.timestamp)
+            ):
                 self.duplicates += 1
             else:
                 kept.append(trade)
@@ -55,22 +82,35 @@ class Normaliser:
 
 def sets_price(trade: Trade) -> bool:
     """Whether the print may move last, high and low; its size counts as volume in any case."""
-    return NO_PRICE.isdisjoint(trade.conditions)
+    return _set_price(trade.conditions)
+
+
+@lru_cache(maxsize=4_096)
+def _set_price(conditions: tuple[str, ...]) -> bool:
+    return all(_sets_price(condition) for condition in conditions)
+
+
+def _sets_price(condition: str) -> bool:
+    if len(condition) < 2:
+        return condition not in NO_PRICE
+    try:
+        return not int(condition, 16) & NO_PRICE_FLAGS
+    except ValueError:
+        return True
 
 
 class _Recent:
-    """The newest ids of one symbol; ids are unique per exchange only."""
+    """The newest trades of one symbol. An id is unique for an exchange and a day only, so the time belongs to it."""
 
     def __init__(self) -> None:
-        self._order: deque[tuple[int, str]] = deque()
-        self._ids: set[tuple[int, str]] = set()
+        self._order: deque[tuple[int, str, int]] = deque()
+        self._keys: set[tuple[int, str, int]] = set()
 
-    def add(self, trade_id: int, exchange: str) -> bool:
-        key = (trade_id, exchange)
-        if key in self._ids:
+    def add(self, key: tuple[int, str, int]) -> bool:
+        if key in self._keys:
             return False
-        self._ids.add(key)
+        self._keys.add(key)
         self._order.append(key)
         if len(self._order) > IDS_KEPT:
-            self._ids.discard(self._order.popleft())
+            self._keys.discard(self._order.popleft())
         return True

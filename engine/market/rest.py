@@ -7,8 +7,8 @@ CredentialsError when it refuses the keys.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 import aiohttp
 import msgspec
@@ -16,6 +16,8 @@ import msgspec
 from engine.domain.errors import CredentialsError, UnavailableError
 from engine.domain.market import Bar, Timeframe, Trade, is_crypto
 from engine.domain.timestamps import format_rfc3339, parse_rfc3339
+
+R = TypeVar("R")
 
 STOCKS, CRYPTO = "/v2/stocks", "/v1beta3/crypto/us"
 ATTEMPTS = 3
@@ -56,7 +58,7 @@ class MarketRest:
     async def market_time(self) -> tuple[int, bool]:
         """The venue's time (int nanoseconds UTC), and whether its market is open."""
         said = await self._get(f"{self._trading}/v2/clock", {})
-        return parse_rfc3339(said["timestamp"]), bool(said["is_open"])
+        return _read(lambda: (parse_rfc3339(said["timestamp"]), bool(said["is_open"])))
 
     async def knows(self, symbol: str) -> bool:
         try:
@@ -65,17 +67,17 @@ class MarketRest:
             return False
         return bool(asset.get("tradable"))
 
-    async def newest_bars(self, symbol: str, timeframe: Timeframe, start: int, limit: int) -> list[Bar]:
-        """Oldest first; the last may still grow."""
-        query = {"timeframe": _WORDS[timeframe], "start": format_rfc3339(start), "limit": min(limit, MOST)}
+    async def newest_bars(self, symbol: str, timeframe: Timeframe, start: int, limit: int, now: int) -> list[Bar]:
+        """Oldest first; what has not ended at `now`, the venue's time, is not closed."""
+        query = {"timeframe": _WORDS[timeframe], "start": format_rfc3339(start), "limit": min(max(limit, 1), MOST)}
         rows = await self._rows(symbol, "bars", {**query, "sort": "desc"})
-        return [_bar(symbol, timeframe, row) for row in reversed(rows)]
+        return [_read(_bar, symbol, timeframe, row, now) for row in reversed(rows)]
 
     async def newest_trades(self, symbol: str, start: int, limit: int) -> list[Trade]:
         """Oldest first."""
         query = {"start": format_rfc3339(start), "limit": min(limit, MOST), "sort": "desc"}
         rows = await self._rows(symbol, "trades", query)
-        return [_trade(symbol, row) for row in reversed(rows)]
+        return [_read(_trade, symbol, row) for row in reversed(rows)]
 
     async def snapshots(self, symbols: Iterable[str]) -> dict[str, Snapshot]:
         """Of those that the venue knows."""
@@ -90,7 +92,7 @@ class MarketRest:
         query = {"symbols": ",".join(names)} | ({} if crypto else {"feed": self._feed})
         said = await self._get(f"{self._data}{CRYPTO if crypto else STOCKS}/snapshots", query)
         rows = said.get("snapshots", said) if crypto else said
-        return {symbol: _snapshot(symbol, row) for symbol, row in rows.items() if symbol in names and row}
+        return {symbol: _read(_snapshot, symbol, row) for symbol, row in rows.items() if symbol in names and row}
 
     async def _rows(self, symbol: str, what: str, query: dict[str, Any]) -> list[dict[str, Any]]:
         crypto = is_crypto(symbol)
@@ -133,11 +135,20 @@ class _NotFoundError(UnavailableError):
     pass
 
 
-def _bar(symbol: str, timeframe: Timeframe, row: dict[str, Any]) -> Bar:
+def _read(reader: Callable[..., R], *arguments: Any) -> R:
+    """Raises UnavailableError for a row that is not what it should be."""
+    try:
+        return reader(*arguments)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UnavailableError(f"The venue's market data cannot be read: {error!r}.") from error
+
+
+def _bar(symbol: str, timeframe: Timeframe, row: dict[str, Any], now: int) -> Bar:
+    start = parse_rfc3339(row["t"])
     return Bar(
         symbol,
         timeframe,
-        parse_rfc3339(row["t"]),
+        start,
         float(row["o"]),
         float(row["h"]),
         float(row["l"]),
@@ -145,7 +156,7 @@ def _bar(symbol: str, timeframe: Timeframe, row: dict[str, Any]) -> Bar:
         float(row["v"]),
         int(row.get("n") or 0),
         float(row.get("vw") or 0),
-        True,
+        start + timeframe.nanoseconds <= now,
     )
 
 
@@ -166,5 +177,5 @@ def _snapshot(symbol: str, row: dict[str, Any]) -> Snapshot:
     return Snapshot(
         last=float((row.get("latestTrade") or {}).get("p") or 0),
         previous_close=float(before.get("c") or 0),
-        day=_bar(symbol, Timeframe.DAY_1, day) if day else None,
+        day=_bar(symbol, Timeframe.DAY_1, day, 0) if day else None,
     )

@@ -18,7 +18,7 @@ import msgspec
 import websockets
 from websockets.asyncio.client import ClientConnection, connect
 
-from engine.domain.errors import CredentialsError, UnavailableError
+from engine.domain.errors import CredentialsError, PaddockError, UnavailableError
 from engine.market.frames import Frame, decode
 
 log = logging.getLogger(__name__)
@@ -26,10 +26,15 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 15.0
 HANDSHAKE_TIMEOUT = 10.0
+CATCH_UP_PAUSE = 2.0
 CHANNELS = ("trades", "quotes", "bars", "updatedBars")
 
 _AUTH_FAILED = {402, 409, 411}
-_TOO_MANY_CONNECTIONS = 406
+_TOO_MANY_SYMBOLS = 405
+_REMEDIES = {
+    _TOO_MANY_SYMBOLS: "Watch fewer symbols; the free plan streams 30.",
+    406: "Another program uses these keys' only data connection: close it.",
+}
 
 
 class StreamState(StrEnum):
@@ -65,6 +70,8 @@ class DataStream:
         self._silence_limit = silence_limit
         self._chance = random.Random(seed)
         self._socket: ClientConnection | None = None
+        self._granted: set[str] = set()
+        """What the venue last said it sends."""
 
     async def subscribe(self, symbols: Iterable[str]) -> None:
         self.symbols |= set(symbols)
@@ -77,12 +84,14 @@ class DataStream:
     async def run(self) -> None:
         """Raises CredentialsError when the venue refuses keys or subscription; everything else is tried again."""
         pause = FIRST_PAUSE
+        now = asyncio.get_running_loop().time
         while True:
+            began = now()
             try:
                 await self._session()
             except (OSError, websockets.WebSocketException, UnavailableError, TimeoutError) as error:
                 self.error = str(error) or "it does not answer"
-            if self.state is StreamState.SUBSCRIBED:
+            if now() - began > LONGEST_PAUSE:
                 pause = FIRST_PAUSE
             self.state = StreamState.DISCONNECTED
             log.warning("%s: connection lost: %s", self.name, self.error)
@@ -113,6 +122,7 @@ class DataStream:
                 await self._listen(socket)
             finally:
                 self._socket = None
+                self._granted.clear()
                 caught_up.cancel()
                 await asyncio.gather(caught_up, return_exceptions=True)
 
@@ -125,10 +135,11 @@ class DataStream:
 
     async def _expect(self, socket: ClientConnection, word: str) -> None:
         while True:
+            # Data that comes before the acknowledgement is left to the catching up, which reads it over REST.
             frame = decode(_bytes(await socket.recv()))
-            self._heed(frame.errors)
-            if frame.trades or frame.quotes or frame.minutes:
-                self._on_frame(frame)
+            for code, message in frame.errors:
+                self._refuse(code, message)
+            self._note(frame)
             if word in frame.words:
                 return
 
@@ -142,28 +153,40 @@ class DataStream:
                     "It is connected anew.",
                 ) from None
             frame = decode(_bytes(data))
-            self._heed(frame.errors)
+            for code, message in frame.errors:
+                self._heed(code, message)
+            self._note(frame)
             self._on_frame(frame)
 
     async def _catch_up(self) -> None:
-        try:
-            await self._on_subscribed()
-        except UnavailableError as error:
-            log.warning("%s: what was missed could not be read: %s", self.name, error.message)
+        """Until it worked or the connection is gone."""
+        while True:
+            try:
+                return await self._on_subscribed()
+            except PaddockError as error:
+                log.warning("%s: what was missed cannot be read yet: %s", self.name, error.message)
+            await asyncio.sleep(CATCH_UP_PAUSE)
 
-    def _heed(self, errors: list[tuple[int, str]]) -> None:
-        for code, message in errors:
-            if code in _AUTH_FAILED:
-                raise CredentialsError(
-                    f"{self.name}: the venue refused the keys or the subscription ({code} {message}).",
-                    "Check the keys, and that the account may use this feed: iex is free, sip is not.",
-                )
-            if code == _TOO_MANY_CONNECTIONS:
-                raise UnavailableError(
-                    f"{self.name}: another program uses these keys' only data connection.", "Close it."
-                )
-            log.warning("%s: the venue says %s %s", self.name, code, message)
-            self.error = f"{code} {message}"
+    def _note(self, frame: Frame) -> None:
+        if frame.subscribed is not None:
+            self._granted = set(frame.subscribed)
+
+    def _heed(self, code: int, message: str) -> None:
+        """An error while data flows: the symbols that were one too many are given up, not the stream."""
+        if code in _AUTH_FAILED:
+            self._refuse(code, message)
+        if code == _TOO_MANY_SYMBOLS:
+            self.symbols &= self._granted
+        self.error = f"{code} {message}"
+        log.error("%s: the venue says %s", self.name, self.error, extra={"remedy": _REMEDIES.get(code, "")})
+
+    def _refuse(self, code: int, message: str) -> None:
+        if code in _AUTH_FAILED:
+            raise CredentialsError(
+                f"{self.name}: the venue refused the keys or the subscription ({code} {message}).",
+                "Check the keys, and that the account may use this feed: iex is free, sip is not.",
+            )
+        raise UnavailableError(f"{self.name}: the venue says {code} {message}.", _REMEDIES.get(code, ""))
 
     async def _ask(self, action: str, symbols: Iterable[str]) -> None:
         if self._socket is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
@@ -25,6 +26,8 @@ QUOTES_EVERY = 0.1
 CANDLES_EVERY = 0.25
 STATUS_EVERY = 1.0
 MARKET_EVERY = 20.0
+DAY_EVERY = 15
+"""Rounds of looking at the market, from one look at the day to the next."""
 
 
 class Settings(msgspec.Struct, kw_only=True):
@@ -61,6 +64,7 @@ async def main(child: Child[Settings]) -> None:
         task.add_done_callback(background.discard)
 
     async def listen() -> None:
+        await feed.watch(settings.symbols)
         async for batch in requests:
             for delivery in batch:
                 message = delivery.message
@@ -84,17 +88,18 @@ async def main(child: Child[Settings]) -> None:
                 counted = feed.messages
 
     async def follow_market() -> None:
-        while True:
+        for round_ in itertools.count(1):
             await asyncio.sleep(MARKET_EVERY)
             try:
                 await feed.refresh_market()
+                if round_ % DAY_EVERY == 0:
+                    await feed.refresh_day()
             except UnavailableError as error:
                 log.warning("%s", error.message, extra={"remedy": error.remedy})
 
-    works = [listen(), flush(), follow_market(), feed.failed(), child.stopping.wait(), feed.watch(settings.symbols)]
-    *tasks, first = [asyncio.create_task(work) for work in works]
+    works = [listen(), flush(), follow_market(), feed.failed(), child.stopping.wait()]
+    tasks = [asyncio.create_task(work) for work in works]
     child.ready(f"{settings.feed}: {len(settings.symbols)} symbols from {venue.data_url}")
-    await first
     done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in tasks:
         task.cancel()

@@ -46,10 +46,11 @@ class Backlog:
                 self.quotes.update((quote.symbol, quote) for quote in message.quotes)
             elif isinstance(message, Signals):
                 self.signals += message.signals
-        excess = len(self.bars) - MOST_WAITING
-        if excess > 0:
-            del self.bars[:excess]
-            self.dropped += excess
+        for rows in (self.bars, self.signals):
+            excess = len(rows) - MOST_WAITING
+            if excess > 0:
+                del rows[:excess]
+                self.dropped += excess
 
 
 async def main(child: Child[Settings]) -> None:
@@ -85,6 +86,7 @@ async def _write(child: Child[Settings], database: MarketDatabase, backlog: Back
         child.progress(await asyncio.to_thread(database.write, bars, list(quotes.values()), signals))
     except sqlite3.Error as error:
         backlog.bars[:0], backlog.signals[:0] = bars, signals
+        backlog.quotes = quotes | backlog.quotes
         if not failing:
             log.warning(
                 "The market database cannot be written: %s.",

@@ -1,0 +1,116 @@
+"""What was missed: trades, minutes and the day so far, read over REST at the start and after each loss of a stream."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+
+from engine.domain.errors import PaddockError
+from engine.domain.market import NANOSECONDS, Bar, Timeframe, Trade
+from engine.market.board import Board
+from engine.market.candles import Candles
+from engine.market.normaliser import Normaliser, sets_price
+from engine.market.rest import MarketRest, Snapshot
+
+WARM_UP = 420 * NANOSECONDS
+"""Trades read at the start: enough seconds for the slowest demo bot."""
+MOST_TRADES = 6_000
+OVERLAP = 2 * NANOSECONDS
+LONGEST_GAP = 86_400 * NANOSECONDS
+READ_AT_ONCE = 4
+MINUTE = Timeframe.MINUTE_1.nanoseconds
+
+
+class CatchUp:
+    """`begin`, then `read`. What a `read` could not get is remembered, and the next one gets it."""
+
+    def __init__(
+        self,
+        rest: MarketRest,
+        candles: Mapping[str, Candles],
+        board: Board,
+        normaliser: Normaliser,
+        give_out: Callable[[Iterable[Bar]], None],
+    ) -> None:
+        self._rest = rest
+        self._candles = candles
+        self._board = board
+        self._normaliser = normaliser
+        self._give_out = give_out
+        self._read_from: dict[str, int] = {}
+        """Where reading begins, for each symbol that has not been caught up; -1 = nothing is known of it."""
+
+    def begin(self, symbols: Iterable[str]) -> None:
+        """Note where the candles of these symbols end, before newer ones are built."""
+        for symbol in symbols:
+            if (candles := self._candles.get(symbol)) is not None:
+                self._read_from.setdefault(symbol, next(reversed(candles.seconds.bars), -1))
+
+    def forget(self, symbol: str) -> None:
+        self._read_from.pop(symbol, None)
+
+    async def read(self, symbols: list[str], now: int) -> None:
+        """Read and give out the closed candles that come of it; `now` is the venue's time.
+
+        One symbol that cannot be read does not hinder the others; after them its error is raised, a PaddockError.
+        """
+        snapshots = await self._rest.snapshots(symbols)
+        gate = asyncio.Semaphore(READ_AT_ONCE)
+        problems: list[PaddockError] = []
+
+        async def read_one(symbol: str) -> None:
+            try:
+                async with gate:
+                    self._give_out(await self._read_symbol(symbol, snapshots.get(symbol), now))
+            except PaddockError as problem:
+                problems.append(problem)
+
+        await asyncio.gather(*(read_one(symbol) for symbol in symbols))
+        if problems:
+            raise problems[0]
+
+    def seed_board(self, symbol: str, snapshot: Snapshot) -> None:
+        day = snapshot.day
+        started, volume = (day.timestamp, day.volume) if day is not None else (0, 0.0)
+        self._board.seed(symbol, snapshot.last, snapshot.previous_close, started, volume)
+
+    async def _read_symbol(self, symbol: str, snapshot: Snapshot | None, now: int) -> list[Bar]:
+        candles, since = self._candles.get(symbol), self._read_from.get(symbol)
+        if candles is None or since is None:
+            return []
+        if snapshot is not None:
+            self.seed_board(symbol, snapshot)
+        day = snapshot.day if snapshot is not None else None
+        begin = day.timestamp if since < 0 and day is not None else max(since, now - LONGEST_GAP)
+        minutes = await self._minutes(symbol, begin, now)
+        trades = await self._rest.newest_trades(symbol, now - WARM_UP if since < 0 else since - OVERLAP, MOST_TRADES)
+        self._read_from.pop(symbol, None)
+        bars: list[Bar] = []
+        if since < 0 and day is not None:
+            candles.seed(minutes, day.timestamp)
+        else:
+            for minute in minutes:
+                bars += candles.replace_minute(minute)
+        bars += self._build(candles, self._normaliser.trades(trades), {bar.timestamp for bar in minutes})
+        bars += candles.close_before(max(self._board.watermark, now))
+        return bars if since >= 0 else []
+
+    @staticmethod
+    def _build(candles: Candles, trades: list[Trade], known_minutes: set[int]) -> list[Bar]:
+        """Trades of minutes that the venue has told make seconds only, or they would count twice."""
+        fresh: list[Trade] = []
+        seconds: set[int] = set()
+        for trade in trades:
+            if trade.timestamp // MINUTE * MINUTE not in known_minutes:
+                fresh.append(trade)
+            elif (start := candles.seconds.add_trade(trade, sets_price(trade))) is not None:
+                seconds.add(start)
+        amended = candles.add(fresh)
+        closed = candles.seconds.bars
+        return amended + [closed[start] for start in sorted(seconds) if start in closed and closed[start].closed]
+
+    async def _minutes(self, symbol: str, begin: int, now: int) -> list[Bar]:
+        """The closed ones since the minute of `begin`."""
+        start = begin // MINUTE * MINUTE
+        found = await self._rest.newest_bars(symbol, Timeframe.MINUTE_1, start, (now - start) // MINUTE + 1, now)
+        return [bar for bar in found if bar.closed]

@@ -1,0 +1,81 @@
+"""A feed on the real local exchange, without the hub: what it publishes is collected."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+
+from engine.broker.address import VenueAddress
+from engine.clock import SystemClock
+from engine.domain.market import Bar, Timeframe
+from engine.exchange.server import ExchangeOptions, ExchangeServer
+from engine.market.feed import Feed
+from engine.market.frames import Frame
+from engine.market.rest import MarketRest
+from engine.market.stream import DataStream
+from engine.streams.messages import Candles, FeedStatus, Message, Quotes, QuoteState
+
+
+class Running:
+    """A feed and everything it said."""
+
+    def __init__(self, venue: VenueAddress) -> None:
+        self.said: list[tuple[str, Message]] = []
+        rest = MarketRest(venue.data_url, venue.trading_url, venue.key, venue.secret, "iex")
+
+        def make_stream(
+            crypto: bool,
+            on_frame: Callable[[Frame], None],
+            on_subscribed: Callable[[], Awaitable[None]],
+            silence_limit: Callable[[], float | None],
+        ) -> DataStream:
+            url = venue.crypto_stream_url if crypto else venue.stock_stream_url
+            return DataStream("stream", url, venue.key, venue.secret, on_frame, on_subscribed, silence_limit, seed=1)
+
+        self.feed = Feed(
+            "feed", "iex", rest, lambda topic, message: self.said.append((topic, message)), SystemClock(), make_stream
+        )
+
+    def flush(self) -> None:
+        self.feed.flush_quotes()
+        self.feed.flush_candles()
+        self.feed.flush_status()
+
+    def closed(self, timeframe: Timeframe, symbol: str = "SPY") -> list[Bar]:
+        return [
+            bar
+            for _, message in self.said
+            if isinstance(message, Candles) and message.timeframe is timeframe
+            for bar in message.bars
+            if bar.closed and bar.symbol == symbol
+        ]
+
+    def quotes(self) -> dict[str, QuoteState]:
+        self.flush()
+        return {q.symbol: q for _, message in self.said if isinstance(message, Quotes) for q in message.quotes}
+
+    def status(self) -> FeedStatus:
+        self.flush()
+        return [message for _, message in self.said if isinstance(message, FeedStatus)][-1]
+
+
+@asynccontextmanager
+async def running(url: str, *symbols: str) -> AsyncIterator[Running]:
+    found = Running(VenueAddress.local(url, "key", "secret"))
+    try:
+        await found.feed.watch(symbols)
+        yield found
+    finally:
+        await found.feed.close()
+
+
+def exchange(**fields: Any) -> ExchangeServer:
+    return ExchangeServer(ExchangeOptions(**{"symbols": ("SPY", "AAPL", "BTC/USD"), "recent_minutes": 2, **fields}))
+
+
+async def fault(url: str, **fields: Any) -> None:
+    async with aiohttp.ClientSession() as session, session.post(url + "/paddock/faults", json=fields) as answer:
+        assert answer.status == 200, await answer.text()
