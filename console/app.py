@@ -67,7 +67,7 @@ def run_console(settings: ConsoleSettings, make_engine: Callable[[], Any]) -> in
     load_fonts()
     store = QSettings(str(settings.folder / "window.ini"), QSettings.Format.IniFormat)
     apply_theme(app, settings.theme or str(store.value("theme", "dark")))
-    window = Window(settings.environment, store)
+    window = Window(settings.environment, store, remember=settings.screenshots is None)
     window.show()
     app.processEvents()
     _mark_first_paint()

@@ -38,6 +38,8 @@ def percent(value: float, digits: int = 2, sign: bool = False) -> str:
     if not math.isfinite(value):
         return DASH
     text = f"{abs(value):.{digits}%}".replace("%", " %")
+    if not any(digit in text for digit in "123456789"):
+        return text
     if not sign:
         return f"−{text}" if value < 0 else text
     return f"{'+' if value >= 0 else '−'}{text}"

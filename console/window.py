@@ -41,12 +41,14 @@ class Window(QMainWindow):
     first_painted = Signal()
     theme_changed = Signal()
 
-    def __init__(self, environment: str, store: QSettings) -> None:
+    def __init__(self, environment: str, store: QSettings, remember: bool = True) -> None:
+        """`remember` restores the place on the screen; pictures are taken at the standard size instead."""
         super().__init__()
         self.environment = environment
         self.store = store
         self._painted = False
         self._leaving = False
+        self._remember = remember
         self.setObjectName("window")
         self.setWindowTitle(f"Paddock – {environment.upper()}")
         self.setMinimumSize(1100, 680)
@@ -78,7 +80,7 @@ class Window(QMainWindow):
             QShortcut(QKeySequence(f"Ctrl+{number + 1}"), self, lambda number=number: self.tabs.setCurrentIndex(number))
         self.status.restyle(environment)
         geometry = store.value("window/geometry")
-        if geometry is not None:
+        if geometry is not None and remember:
             self.restoreGeometry(geometry)
 
     def put_panel(self, position: int, panel: QWidget) -> None:
@@ -127,7 +129,8 @@ class Window(QMainWindow):
     def leave(self) -> None:
         """Close for good."""
         self._leaving = True
-        self.store.setValue("window/geometry", self.saveGeometry())
+        if self._remember:
+            self.store.setValue("window/geometry", self.saveGeometry())
         self.close()
 
     def closeEvent(self, event: QCloseEvent) -> None:

@@ -22,8 +22,8 @@ from engine.views import FillRow
 
 IN_SIGHT = 140
 """Bars shown when following the newest."""
-MARGIN = 6
-"""Bars of room to the right of it."""
+MARGIN = 16
+"""Bars of room to the right of it, where the tag of the last price lies."""
 
 
 class Chart(QWidget):
@@ -124,7 +124,7 @@ class Chart(QWidget):
         self._cross_x = pg.InfiniteLine(angle=90, movable=False)
         self._cross_y = pg.InfiniteLine(angle=0, movable=False)
         self._last = pg.InfiniteLine(
-            angle=0, movable=False, label="{value:,.2f}", labelOpts={"position": 0.965, "movable": False}
+            angle=0, movable=False, label="{value:,.2f}", labelOpts={"position": 0.998, "anchors": [(1, 0.5), (1, 0.5)], "movable": False}
         )
         for line in (self._cross_x, self._cross_y, self._last):
             line.setZValue(10)
