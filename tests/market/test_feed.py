@@ -44,11 +44,11 @@ async def test_quotes_of_stocks_and_crypto_carry_prices_and_the_day() -> None:
 
 async def test_live_candles_equal_the_venues_own() -> None:
     async with exchange(speed=120) as server, running(server.url, "SPY") as found:
-        await until(lambda: len({bar.timestamp for bar in found.closed(Timeframe.MINUTE_1)}) >= 12)
+        await until(lambda: len({bar.timestamp for bar in found.closed(Timeframe.MINUTE_1)}) >= 8)
         official = await venue_minutes(found)
         ours = {bar.timestamp: bar for bar in found.closed(Timeframe.MINUTE_1)}
         compared = sorted(set(ours) & set(official))[:-1]
-        assert len(compared) >= 8
+        assert len(compared) >= 5
         for start in compared:
             assert ours[start].close == pytest.approx(official[start].close)
             assert ours[start].volume == pytest.approx(official[start].volume)
@@ -104,9 +104,7 @@ async def test_dropped_streams_come_back_and_miss_nothing() -> None:
         await until(lambda: found.closed(Timeframe.MINUTE_1))
         for drops in (1, 2):
             await fault(server.url, kind="drop_streams", stream="data")
-            await until(lambda drops=drops: found.status().reconnects >= drops and found.status().connected)
-            count = len(found.closed(Timeframe.MINUTE_1))
-            await until(lambda count=count: len(found.closed(Timeframe.MINUTE_1)) > count + 1)
+            await came_back(found, drops)
         assert_whole(await venue_minutes(found), found.feed._candles["SPY"].minutes.bars)
 
 
@@ -149,6 +147,13 @@ async def test_an_exchange_that_is_gone_is_told_and_found_again_when_it_is_back(
         await until(lambda: found.status().connected and len(found.closed(Timeframe.SECOND_1)) > 5)
         assert found.status().error == ""
         await found.feed.close()
+
+
+async def came_back(found: Running, reconnects: int) -> None:
+    """Connected again, and two more minutes have closed."""
+    await until(lambda: found.status().reconnects >= reconnects and found.status().connected)
+    count = len(found.closed(Timeframe.MINUTE_1))
+    await until(lambda: len(found.closed(Timeframe.MINUTE_1)) > count + 1)
 
 
 def address(server: ExchangeServer) -> VenueAddress:

@@ -1,0 +1,139 @@
+"""The data stream against servers that misbehave, over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from websockets.asyncio.server import ServerConnection, serve
+
+from engine.domain.errors import CredentialsError
+from engine.market.frames import Frame, decode
+from engine.market.stream import DataStream, StreamState
+from tests.market.conftest import exchange
+from tests.waiting import until
+
+pack = msgspec.msgpack.encode
+TIME = msgspec.msgpack.Ext(-1, (1_700_000_000).to_bytes(4, "big"))
+TRADE = {"T": "t", "S": "SPY", "t": TIME, "p": 1.0, "s": 2.0, "i": 7, "new field": [1]}
+
+
+class Listener:
+    def __init__(self, url: str, *symbols: str) -> None:
+        self.frames: list[Frame] = []
+        self.subscribed = 0
+        self.stream = DataStream("test", url, "key", "secret", self.frames.append, self.count, lambda: 5.0, seed=1)
+        self.stream.symbols = set(symbols)
+
+    async def count(self) -> None:
+        self.subscribed += 1
+
+    @property
+    def trades(self) -> list[float]:
+        return [trade.price for frame in self.frames for trade in frame.trades]
+
+
+@asynccontextmanager
+async def listening(url: str, *symbols: str) -> AsyncIterator[Listener]:
+    listener = Listener(url, *symbols)
+    task = asyncio.create_task(listener.stream.run())
+    try:
+        yield listener
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@asynccontextmanager
+async def server(handle: Callable[[ServerConnection], Awaitable[None]]) -> AsyncIterator[str]:
+    async with serve(handle, "127.0.0.1", 0) as running:
+        yield f"ws://127.0.0.1:{running.sockets[0].getsockname()[1]}"
+
+
+async def greet(socket: ServerConnection) -> list[Any]:
+    """The handshake; gives the client's subscription."""
+    await socket.send(pack([{"T": "success", "msg": "connected"}]))
+    await socket.recv()
+    await socket.send(pack([{"T": "success", "msg": "authenticated"}]))
+    request = await socket.recv()
+    assert isinstance(request, bytes)
+    asked = msgspec.msgpack.decode(request)
+    await socket.send(pack([{"T": "subscription", "trades": asked["trades"]}]))
+    names: list[Any] = asked["trades"]
+    return names
+
+
+async def test_garbage_between_good_messages_is_counted_and_costs_nothing_else() -> None:
+    garbage: list[bytes | str] = [
+        b"", b"\xc1", b"\xff" * 100, "text", pack({"T": "t"}), pack([]), pack([1, None]), pack([{"T": "news"}]),
+        b"\xdd\xff\xff\xff\xff", b"\x91" * 5_000, pack([{**TRADE, "p": "x"}, TRADE]), pack([{**TRADE, "t": "now"}]),
+    ]  # fmt: skip
+
+    async def handle(socket: ServerConnection) -> None:
+        await greet(socket)
+        for frame in garbage:
+            await socket.send(frame)
+        await socket.send(pack([TRADE]))
+        await socket.wait_closed()
+
+    async with server(handle) as url, listening(url, "SPY") as found:
+        await until(lambda: len(found.trades) == 2)
+        assert sum(frame.rejected for frame in found.frames) >= len(garbage) - 2
+        assert (found.stream.state, found.stream.reconnects) == (StreamState.SUBSCRIBED, 0)
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_make_the_decoder_raise(data: bytes) -> None:
+    decode(data)
+
+
+async def test_more_symbols_than_allowed_are_given_up_and_the_stream_lives_on() -> None:
+    async with exchange(symbol_limit=3, speed=20) as venue, listening(data(venue.url), "SPY", "AAPL") as found:
+        await until(lambda: found.stream.state is StreamState.SUBSCRIBED)
+        await found.stream.subscribe(["ONE", "MORE"])
+        await until(lambda: "405" in found.stream.error)
+        assert found.stream.symbols == {"SPY", "AAPL"}
+        count = len(found.frames)
+        await until(lambda: len(found.frames) > count)
+        assert found.stream.reconnects == 0
+
+
+async def test_a_second_connection_waits_and_says_why() -> None:
+    async with exchange(connection_limit=1, speed=20) as venue, listening(data(venue.url), "SPY") as first:
+        await until(lambda: first.stream.state is StreamState.SUBSCRIBED)
+        async with listening(data(venue.url), "SPY") as second:
+            await until(lambda: "406" in second.stream.error)
+            assert second.stream.state is not StreamState.SUBSCRIBED
+
+
+async def test_refused_keys_end_the_stream() -> None:
+    async with exchange(keys={"other": "pair"}) as venue:
+        with pytest.raises(CredentialsError) as error:
+            await asyncio.wait_for(Listener(data(venue.url), "SPY").stream.run(), 10)
+    assert error.value.remedy
+
+
+async def test_a_server_that_hangs_up_at_once_is_tried_again_and_again_subscribed() -> None:
+    connections = 0
+
+    async def handle(socket: ServerConnection) -> None:
+        nonlocal connections
+        connections += 1
+        if connections > 2:
+            assert await greet(socket) == ["SPY"]
+            await socket.send(pack([TRADE]))
+            await socket.wait_closed()
+
+    async with server(handle) as url, listening(url, "SPY") as found:
+        await until(lambda: found.trades)
+        assert (found.stream.reconnects, found.subscribed, found.stream.error) == (2, 1, "")
+
+
+def data(url: str) -> str:
+    return url.replace("http", "ws", 1) + "/v2/iex"
