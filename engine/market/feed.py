@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from engine.clock import Clock
 from engine.domain.errors import PaddockError
-from engine.domain.market import Bar, Timeframe, is_crypto
+from engine.domain.market import NANOSECONDS, Bar, Timeframe, is_crypto
 from engine.market.board import Board
 from engine.market.candles import Candles
 from engine.market.catch_up import CatchUp
@@ -68,6 +68,8 @@ class Feed:
         self._unknown: set[str] = set()
         self._rejected_frames = 0
         self._last_at = -1.0
+        self._closed_to = 0
+        """The second of the tape up to which candles have been closed."""
         self._rate_from = (clock.monotonic(), 0)
         self.market_open = True
         self.market_time = 0
@@ -217,9 +219,19 @@ class Feed:
         for minute in frame.minutes:
             if (candles := self._candles.get(minute.symbol)) is not None:
                 bars += candles.replace_minute(minute)
-        for candles in self._candles.values():
+        for candles in self._may_close(frame):
             bars += candles.close_before(self._board.watermark)
-        self._give_out(bars)
+        if bars:
+            self._give_out(bars)
+
+    def _may_close(self, frame: Frame) -> Iterable[Candles]:
+        """All when a second has passed on the tape, else those that traded: one may trail behind the others."""
+        second = self._board.watermark // NANOSECONDS
+        if second > self._closed_to:
+            self._closed_to = second
+            return self._candles.values()
+        traded = dict.fromkeys(trade.symbol for trade in frame.trades)
+        return [self._candles[symbol] for symbol in traded if symbol in self._candles]
 
     def _give_out(self, bars: Iterable[Bar]) -> None:
         by_timeframe: dict[Timeframe, list[Bar]] = {}

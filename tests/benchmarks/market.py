@@ -17,10 +17,14 @@ from typing import Any
 import msgpack  # type: ignore[import-untyped]
 import msgspec
 
-from engine.market.board import Board
+from engine.clock import SystemClock
 from engine.market.candles import Candles
+from engine.market.feed import Feed
 from engine.market.frames import decode
-from engine.market.normaliser import Normaliser
+from engine.market.rest import MarketRest
+from engine.market.stream import DataStream
+from engine.streams.messages import Candles as CandlesMessage
+from engine.streams.messages import Message
 
 MESSAGES = 40_000
 SYMBOLS = [f"SYM{n}" for n in range(12)]
@@ -43,19 +47,22 @@ def _message(number: int) -> dict[str, Any]:
 
 
 def ours(data: list[bytes]) -> int:
-    normaliser, board = Normaliser(), Board()
-    candles = {symbol: Candles(symbol) for symbol in SYMBOLS}
-    bars = 0
-    for frame_bytes in data:
-        frame = decode(frame_bytes)
-        trades = normaliser.trades(frame.trades)
-        board.add_trades(trades)
-        board.add_quotes(normaliser.quotes(frame.quotes))
-        for trade in trades:
-            candles[trade.symbol].add((trade,))
-        for each in candles.values():
-            bars += len(each.close_before(board.watermark))
-    return bars
+    async def run() -> int:
+        bars = 0
+
+        def publish(topic: str, message: Message) -> None:
+            nonlocal bars
+            bars += len(message.bars) if isinstance(message, CandlesMessage) else 0
+
+        rest = MarketRest("http://127.0.0.1", "http://127.0.0.1", "key", "secret", "iex")
+        feed = Feed("feed", "iex", rest, publish, SystemClock(), DataStream)
+        feed._candles.update((symbol, Candles(symbol)) for symbol in SYMBOLS)
+        for frame in data:
+            feed._take(False, decode(frame))
+        await feed.close()
+        return bars
+
+    return asyncio.run(run())
 
 
 def theirs(data: list[bytes], raw: bool) -> int:
