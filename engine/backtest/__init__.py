@@ -1,0 +1,1 @@
+"""Backtests: the live strategy code on history, filled by the exchange's own matching engine."""
