@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import msgspec
 
 PAPER = "https://paper-api.alpaca.markets"
@@ -49,7 +51,7 @@ class VenueAddress(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_loopback(self) -> bool:
-        return "//127.0.0.1" in self.trading_url or "//localhost" in self.trading_url
+        return urlsplit(self.trading_url).hostname in {"127.0.0.1", "localhost", "::1"}
 
     def __repr__(self) -> str:
         return f"VenueAddress({self.trading_url}, key={self.key[:4]}…)"

@@ -18,11 +18,12 @@ from engine.domain.portfolio import Account, VenuePosition
 
 
 class OrderRefusedError(OrderError):
-    """The venue said no, for certain. `code` is the venue's own number, 0 where it gave none."""
+    """The venue said no, for certain. `code` is the venue's own number, `http` the status; 0 where there was none."""
 
-    def __init__(self, message: str, remedy: str = "", code: int = 0) -> None:
+    def __init__(self, message: str, remedy: str = "", code: int = 0, http: int = 0) -> None:
         super().__init__(message, remedy)
         self.code = code
+        self.http = http
 
 
 class DuplicateOrderError(OrderRefusedError):
@@ -123,7 +124,10 @@ class Broker(Protocol):
         ...
 
     async def cancel(self, venue_order_id: str) -> None:
-        """Ask for the cancel; the stream or a read tells the end. An order that is already final is no error."""
+        """Ask for the cancel; the stream or a read tells the end. An order that is already final is no error.
+
+        Raises UnavailableError when the venue could not be asked, also after asking again.
+        """
         ...
 
     async def cancel_all(self) -> int:

@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 15.0
+STEADY = 10.0
+"""A connection that lasted this many seconds was a good one; the next pause is the first again."""
 HANDSHAKE_TIMEOUT = 10.0
 PING_INTERVAL = 5.0
 PING_TIMEOUT = 10.0
@@ -37,7 +39,10 @@ class StreamState(StrEnum):
 
 
 class TradeUpdates:
-    """`run` until cancelled. `on_update` gets each message, `on_state` each change: after LISTENING reconcile by REST."""
+    """`run` until cancelled. `on_update` gets each message, `on_state` each change and the reason for it.
+
+    Whenever `on_state` says LISTENING something may have been missed: reconcile by REST.
+    """
 
     def __init__(
         self,
@@ -53,24 +58,35 @@ class TradeUpdates:
         self._on_update = on_update
         self._on_state = on_state
         self._chance = random.Random(seed)
+        self._was_welcome = False
 
     async def run(self) -> None:
-        """Raises CredentialsError when the keys are refused; everything else is tried again."""
+        """Raises CredentialsError when keys are refused that were never taken; everything else is tried again."""
         pause = FIRST_PAUSE
-        while True:
-            try:
-                await self._session()
-                pause = FIRST_PAUSE
-            except CredentialsError:
-                self._change(StreamState.DISCONNECTED, "the keys were refused")
-                raise
-            except (OSError, websockets.WebSocketException, UnavailableError, TimeoutError) as error:
-                if self.state is StreamState.LISTENING:
-                    pause = FIRST_PAUSE
-                self._change(StreamState.DISCONNECTED, str(error) or type(error).__name__)
-            self.reconnects += 1
-            await asyncio.sleep(pause * (0.5 + self._chance.random()))
-            pause = min(pause * 2, LONGEST_PAUSE)
+        try:
+            while True:
+                began = asyncio.get_running_loop().time()
+                reason = await self._until_lost()
+                pause = pause_after(pause, asyncio.get_running_loop().time() - began)
+                self._change(StreamState.DISCONNECTED, reason)
+                self.reconnects += 1
+                await asyncio.sleep(pause * (0.5 + self._chance.random()))
+        finally:
+            self.state = StreamState.DISCONNECTED
+
+    async def _until_lost(self) -> str:
+        """Why the connection ended, or did not come about."""
+        try:
+            await self._session()
+        except CredentialsError as error:
+            if self._was_welcome:
+                # Venues have bad minutes, too; an engine that trades must not stay deaf after one.
+                return error.message
+            self._change(StreamState.DISCONNECTED, "the keys were refused")
+            raise
+        except (OSError, websockets.WebSocketException, UnavailableError, TimeoutError) as error:
+            return str(error) or type(error).__name__
+        return "the venue closed the stream"
 
     async def _session(self) -> None:
         self._change(StreamState.CONNECTING, "")
@@ -87,15 +103,18 @@ class TradeUpdates:
         ) as socket:
             async with asyncio.timeout(HANDSHAKE_TIMEOUT):
                 await self._greet(socket, address)
+            self._was_welcome = True
             self._change(StreamState.LISTENING, "")
             async for frame in socket:
                 self._take(frame)
-        self._change(StreamState.DISCONNECTED, "the venue closed the stream")
 
     async def _greet(self, socket: ClientConnection, address: VenueAddress) -> None:
         await _say(socket, "authenticate", {"key_id": address.key, "secret_key": address.secret})
-        answer = _read(await socket.recv()).get("data") or {}
-        if answer.get("status") != "authorized":
+        answer = _read(await socket.recv())
+        status = _status(answer)
+        if status == "":
+            raise UnavailableError(f"The stream did not answer to the keys but said {answer!r:.200}")
+        if status != "authorized":
             raise CredentialsError(
                 f"The venue refused the API keys ({address.key[:4]}…) on the trade-updates stream.",
                 "Check that the keys belong to this account: paper and live have different ones.",
@@ -113,17 +132,35 @@ class TradeUpdates:
                 return
             update = wire.trade_update(said["data"])
         except (ValueError, KeyError, TypeError, AttributeError, PaddockError) as error:
-            # It may have been a fill: the owner must look.
-            self.invalid += 1
             log.warning("A trade update could not be read: %s", error)
-            self._on_state(StreamState.LISTENING, "a message could not be read")
+            self._missed("a message could not be read")
             return
-        self._on_update(update)
+        try:
+            self._on_update(update)
+        except Exception:
+            # The connection must outlive a mistake of ours; what was not taken in is asked for again.
+            log.exception("A trade update could not be taken in: %s of %s", update.event, update.order.client_order_id)
+            self._missed("an update could not be taken in")
+
+    def _missed(self, reason: str) -> None:
+        """It may have been a fill: the owner must look."""
+        self.invalid += 1
+        self._on_state(StreamState.LISTENING, reason)
 
     def _change(self, state: StreamState, reason: str) -> None:
         if state is not self.state:
             self.state = state
             self._on_state(state, reason)
+
+
+def pause_after(pause: float, lasted: float) -> float:
+    """Seconds to wait after a connection that lasted `lasted` seconds, when `pause` was the wait before it."""
+    return FIRST_PAUSE if lasted >= STEADY else min(pause * 2, LONGEST_PAUSE)
+
+
+def _status(answer: dict[str, Any]) -> str:
+    data = answer.get("data")
+    return str(data.get("status", "")) if answer.get("stream") == "authorization" and isinstance(data, dict) else ""
 
 
 async def _say(socket: ClientConnection, action: str, data: dict[str, Any]) -> None:

@@ -85,18 +85,21 @@ def trade_update(fields: Fields) -> TradeUpdate:
 def account(fields: Fields) -> Account:
     zero = Decimal(0)
     equity = _needed(fields, "equity")
+    last_equity = amount(fields.get("last_equity"))
     return Account(
         account_number=str(fields["account_number"]),
         status=str(fields["status"]),
         equity=equity,
-        last_equity=amount(fields.get("last_equity")) or equity,
+        last_equity=equity if last_equity is None else last_equity,
         cash=_needed(fields, "cash"),
         buying_power=_needed(fields, "buying_power"),
         long_market_value=amount(fields.get("long_market_value")) or zero,
         short_market_value=amount(fields.get("short_market_value")) or zero,
         currency=str(fields.get("currency") or "USD"),
         shorting_enabled=bool(fields.get("shorting_enabled", False)),
-        trading_blocked=bool(fields.get("trading_blocked") or fields.get("account_blocked")),
+        trading_blocked=any(
+            bool(fields.get(flag)) for flag in ("trading_blocked", "account_blocked", "trade_suspended_by_user")
+        ),
     )
 
 

@@ -22,8 +22,9 @@ from engine.broker.base import (
 from engine.broker.trade_updates import StreamState, TradeUpdates
 from engine.clock import SystemClock
 from engine.domain.errors import CredentialsError, UnavailableError
-from engine.domain.orders import Order, OrderStatus, OrderType, Side, TimeInForce
+from engine.domain.orders import Order, OrderStatus, OrderType, TimeInForce
 from engine.exchange.server import ExchangeOptions, ExchangeServer
+from tests.broker.venues import order
 from tests.waiting import until, until_async
 
 
@@ -40,20 +41,6 @@ async def broker(exchange: ExchangeServer) -> AsyncIterator[AlpacaBroker]:
     await broker.warm_up()
     yield broker
     await broker.close()
-
-
-def order(number: int, **changes: object) -> Order:
-    fields = {
-        "client_order_id": f"demo-test-{number:026d}",
-        "symbol": "SPY",
-        "side": Side.BUY,
-        "quantity": Decimal(1),
-        "type": OrderType.MARKET,
-        "time_in_force": TimeInForce.DAY,
-        "sleeve": "test",
-        "created_at": 0,
-    }
-    return Order(**{**fields, **changes})  # type: ignore[arg-type]
 
 
 def resting(number: int) -> Order:
@@ -164,6 +151,23 @@ async def test_a_cancel_passes_a_submit_that_hangs(exchange: ExchangeServer, bro
     await broker.cancel(sent.venue_order_id)
     with pytest.raises(OutcomeUnknownError):
         await hanging
+
+
+async def test_cancels_pass_while_the_venue_and_we_ourselves_limit_requests(exchange: ExchangeServer) -> None:
+    address = VenueAddress.local(exchange.url, "key", "secret")
+    broker = AlpacaBroker(address, SystemClock(), read_timeout=2, per_minute=5)
+    sent = [await broker.submit(resting(number)) for number in range(4)]
+    waiting = asyncio.create_task(broker.submit(resting(9)))
+    await fault(exchange, kind="http_status", status=429, count=2, path="/v2/orders", method="DELETE")
+    for one in sent:
+        await broker.cancel(one.venue_order_id)
+    assert not waiting.done()
+    waiting.cancel()
+    await broker.close()
+    reader = AlpacaBroker(address, SystemClock())
+    assert {order.status for order in await reader.closed_orders(after=0)} == {OrderStatus.CANCELED}
+    assert await reader.open_orders() == []
+    await reader.close()
 
 
 async def test_wrong_keys_are_told_as_such(exchange: ExchangeServer) -> None:
