@@ -7,7 +7,6 @@ from enum import Enum
 
 from engine.clock import Clock
 
-
 LONGEST_SLEEP = 0.25
 """Seconds; then it looks again, since others take tokens meanwhile."""
 
