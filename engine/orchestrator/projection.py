@@ -9,7 +9,7 @@ import msgspec
 
 from engine.clock import Clock
 from engine.config.settings import BotSection, Settings
-from engine.domain.events import Severity
+from engine.domain.events import Severity, TradingState
 from engine.domain.orders import Fill, Order, OrderStatus
 from engine.domain.portfolio import Account, Position
 from engine.orchestrator.plan import timeframe_of
@@ -143,6 +143,10 @@ class Projection:
         row = self._views.bots.get(name)
         if row is not None:
             self._views.bots.put(name, msgspec.structs.replace(row, state=state))
+
+    def trading_state(self, state: TradingState, reason: str) -> None:
+        self._views.summary.trading_state = state
+        self._views.summary.trading_state_reason = reason
 
     def account(self, account: Account) -> None:
         summary, now = self._views.summary, self._clock.now()

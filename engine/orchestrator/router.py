@@ -6,7 +6,16 @@ import logging
 from collections.abc import Callable
 
 from engine.bus import Bus
-from engine.domain.events import Event, ExecutionEvent, OrderEvent, PortfolioEvent, RiskEvent, Severity, SystemEvent
+from engine.domain.events import (
+    Event,
+    ExecutionEvent,
+    OrderEvent,
+    PortfolioEvent,
+    RiskEvent,
+    Severity,
+    SystemEvent,
+    TradingState,
+)
 from engine.observability.errors import ErrorBook
 from engine.orchestrator.market import HistoryDesk, MarketMemory
 from engine.orchestrator.projection import Projection
@@ -101,6 +110,8 @@ class Router:
         self._errors.record(event.sleeve, text, severity=event.severity, category="trading")
 
     def _on_system(self, event: SystemEvent) -> None:
+        if event.state != "alert":
+            self._projection.trading_state(TradingState(event.state), event.message)
         text = event.message if event.state == "alert" else f"Trading is {event.state}. {event.message}".strip()
         self._projection.activity("alert", text, event.severity)
         if event.severity is not Severity.INFO:
