@@ -110,6 +110,9 @@ def _demo_bots() -> list[BotSection]:
     ]
 
 
+DEMO_CAPITAL = Decimal(4_500)
+"""Dollars for each symbol of a demo bot: a market order for all of it stays below the limit of 5 % of equity."""
+
 DEMO_SYMBOLS = ["SPY", "QQQ", "AAPL", "MSFT", "NVDA", "AMZN", "TSLA", "IBM", "BAC", "AIG", "BTC/USD", "ETH/USD"]
 
 
@@ -155,9 +158,10 @@ class Settings(BaseSettings):
         if self.bots or self.environment is not Environment.DEMO:
             return [bot for bot in self.bots if bot.enabled]
         known = set(self.symbols)
-        trimmed = [bot.model_copy(update={"symbols": [s for s in bot.symbols if s in known]}) for bot in _demo_bots()]
-        return [bot for bot in trimmed if bot.symbols] or [
-            bot.model_copy(update={"symbols": self.symbols[:3]}) for bot in _demo_bots()
+        chosen = {bot.name: [s for s in bot.symbols if s in known] or self.symbols[:3] for bot in _demo_bots()}
+        return [
+            bot.model_copy(update={"symbols": chosen[bot.name], "capital": DEMO_CAPITAL * len(chosen[bot.name])})
+            for bot in _demo_bots()
         ]
 
     @property
