@@ -177,12 +177,14 @@ class TradingEngine:
         if self._signals is not None:
             await self._signals.close()
         await self._backtests.close()
-        await self._supervisor.stop_all()
         if self._core_part is not None:
+            # While the venue still runs: what is on the wire comes to its end.
             await self._core_part.stop()
-        for task in self._tasks:
+        tasks = list(self._tasks)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._supervisor.stop_all()
         if self._broker is not None:
             await self._broker.close()
         await self._transport.close()
@@ -343,6 +345,8 @@ class TradingEngine:
         while True:
             try:
                 await self._core.reconcile(reason)
+                # The stream may have been lost again meanwhile; its next return reconciles anew.
+                self._core.ready = self._stream_is_up()
                 return
             except PaddockError as error:
                 log.warning("Reconciling failed: %s", error.message)
