@@ -124,7 +124,10 @@ class Chart(QWidget):
         self._cross_x = pg.InfiniteLine(angle=90, movable=False)
         self._cross_y = pg.InfiniteLine(angle=0, movable=False)
         self._last = pg.InfiniteLine(
-            angle=0, movable=False, label="{value:,.2f}", labelOpts={"position": 0.998, "anchors": [(1, 0.5), (1, 0.5)], "movable": False}
+            angle=0,
+            movable=False,
+            label="{value:,.2f}",
+            labelOpts={"position": 0.998, "anchors": [(1, 0.5), (1, 0.5)], "movable": False},
         )
         for line in (self._cross_x, self._cross_y, self._last):
             line.setZValue(10)

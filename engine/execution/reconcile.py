@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 OVERLAP = 120 * NANOSECONDS
 """Fills are asked for from this long before the newest we have; doubles are known by their id."""
+LIFE_MARGIN = 15.0
 WATCH = 24 * 3600 * NANOSECONDS
 """How long an order of unknown outcome is watched before it is taken for lost."""
 
@@ -35,10 +36,12 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reconciler:
-    def __init__(self, broker: Broker, ledger: Ledger, clock: Clock) -> None:
+    def __init__(self, broker: Broker, ledger: Ledger, clock: Clock, life: float) -> None:
+        """`life` of an order on its way, in seconds: before that it is the sender's to ask for."""
         self._broker = broker
         self._ledger = ledger
         self._clock = clock
+        self._life = round((life + LIFE_MARGIN) * NANOSECONDS)
         self._since: int | None = None
 
     async def orders(self) -> Findings:
@@ -90,7 +93,12 @@ class Reconciler:
         if said is not None:
             self._ledger.take_order(said)
             return True
-        if order.status is OrderStatus.UNRESOLVED and self._clock.now() - order.created_at > WATCH:
+        if order.status is OrderStatus.SENT and self._clock.now() - order.created_at > self._life:
+            # Sent by a process that did not live to hear the answer. Its exposure stays reserved.
+            order.status = OrderStatus.UNRESOLVED
+            order.message = "The venue does not show it."
+            self._ledger.settle(order)
+        elif order.status is OrderStatus.UNRESOLVED and self._clock.now() - order.created_at > WATCH:
             order.status = OrderStatus.REJECTED
             order.message = "The venue never showed it in 24 hours."
             self._ledger.settle(order)

@@ -51,6 +51,7 @@ class Sender:
         while True:
             if not wanted() and not landed_perhaps:
                 return Outcome(OrderStatus.REJECTED, message="Cancelled before it was sent.")
+            asked_to_wait = 0.0
             try:
                 venue = await self._broker.submit(order)
                 return Outcome(venue.status, venue)
@@ -61,18 +62,18 @@ class Sender:
                     return Outcome(OrderStatus.REJECTED, message=error.message)
                 message = error.message
             except NotSentError as error:
-                message = error.message
-                pause = max(pause, error.retry_after)
+                message, asked_to_wait = error.message, error.retry_after
             except OutcomeUnknownError as error:
                 landed_perhaps, message = True, error.message
             if landed_perhaps:
                 found = await self._look(order)
                 if found is not None:
                     return _adopted(order, found)
-            if self._clock.monotonic() + pause >= deadline:
+            wait = max(pause, asked_to_wait)
+            if self._clock.monotonic() + wait >= deadline:
                 status = OrderStatus.UNRESOLVED if landed_perhaps else OrderStatus.REJECTED
                 return Outcome(status, message=message)
-            await asyncio.sleep(pause)
+            await asyncio.sleep(wait)
             pause = min(pause * 2, LONGEST_PAUSE)
 
     async def _look(self, order: Order) -> VenueOrder | None:

@@ -72,7 +72,7 @@ class TradingCore:
         self._prices = prices
         self._repetition = RepetitionWatch(limits)
         self._sender = Sender(broker, clock, limits.signal_life_s)
-        self._reconciler = Reconciler(broker, self.ledger, clock)
+        self._reconciler = Reconciler(broker, self.ledger, clock, limits.signal_life_s)
         self._reconciling = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._cancel_wanted: set[str] = set()
@@ -80,6 +80,7 @@ class TradingCore:
         self.trading_state = TradingState(state)
         self.trading_state_reason = reason
         self._peak = Decimal(recovered.facts.get(PEAK_FACT, "0"))
+        self._drop_unsent()
 
     # Orders
 
@@ -242,6 +243,13 @@ class TradingCore:
             monotonic=self._clock.monotonic(),
             emergency=emergency,
         )
+
+    def _drop_unsent(self) -> None:
+        """Orders that the process before wrote down as an intent: SENT comes before the network, so they never left."""
+        for order in self.ledger.book.open:
+            if order.status is OrderStatus.INTENT:
+                order.status, order.message = OrderStatus.REJECTED, "Paddock ended before it was sent."
+                self.ledger.settle(order)
 
     def _mark(self, symbol: str) -> Decimal:
         view = self._prices(symbol)

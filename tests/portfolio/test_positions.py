@@ -1,0 +1,86 @@
+"""Positions conserve money; targets never cross zero and never spend more than the sleeve has."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.domain.orders import Fill, Side
+from engine.domain.portfolio import VenuePosition
+from engine.portfolio.positions import EXTERNAL_SLEEVE, Positions
+from engine.portfolio.targets import SleevePlan, order_for
+
+quantities = st.integers(1, 500).map(Decimal)
+prices = st.decimals("0.01", "5000", places=2)
+
+
+def fill(number: int, side: Side, quantity: Decimal, price: Decimal, fee: Decimal = Decimal(0)) -> Fill:
+    return Fill(
+        execution_id=str(number), client_order_id="o", venue_order_id="v", symbol="SPY", side=side, quantity=quantity,
+        price=price, timestamp=number, sleeve="test", fee=fee,
+    )  # fmt: skip
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(Side), quantities, prices, st.decimals("0", "3", places=2)), max_size=30), prices
+)
+def test_realised_and_unrealised_are_the_change_of_cash_and_value(
+    trades: list[tuple[Side, Decimal, Decimal, Decimal]], last: Decimal
+) -> None:
+    positions, cash = Positions(), Decimal(0)
+    for number, (side, quantity, price, fee) in enumerate(trades):
+        positions.apply(fill(number, side, quantity, price, fee))
+        cash -= side.sign * quantity * price + fee
+    positions.mark("SPY", last)
+    position = positions.get("SPY", "test")
+    assert abs(position.realised + position.unrealised - (cash + position.quantity * last)) < Decimal("0.000001")
+
+
+def test_a_fill_through_zero_opens_at_its_own_price() -> None:
+    positions = Positions()
+    positions.apply(fill(1, Side.BUY, Decimal(10), Decimal(100)))
+    position = positions.apply(fill(2, Side.SELL, Decimal(15), Decimal(110)))
+    assert (position.quantity, position.average_price, position.realised) == (Decimal(-5), Decimal(110), Decimal(100))
+
+
+def test_what_the_venue_has_beyond_our_fills_is_external() -> None:
+    positions = Positions()
+    positions.apply(fill(1, Side.BUY, Decimal(10), Decimal(100)))
+    venue = [
+        VenuePosition(
+            symbol="SPY", quantity=Decimal(12), average_entry_price=Decimal(99), market_value=Decimal(1200),
+            current_price=Decimal(100), unrealised=Decimal(0),
+        )
+    ]  # fmt: skip
+    assert positions.agree_with(venue) == {"SPY": Decimal(2)}
+    assert positions.get("SPY", EXTERNAL_SLEEVE).quantity == 2
+    assert positions.agree_with(venue) == {}
+    assert positions.agree_with([]) == {"SPY": Decimal(-12)}
+    assert positions.net("SPY") == 0
+
+
+@given(st.floats(-1, 1), prices, st.integers(-500, 500).map(Decimal), st.booleans())
+def test_an_order_goes_towards_the_target_and_never_through_zero(
+    weight: float, price: Decimal, held: Decimal, allow_short: bool
+) -> None:
+    plan = SleevePlan(name="test", capital=Decimal(10_000), allow_short=allow_short, minimum_notional=Decimal(50))
+    request = order_for(plan, "SPY", weight, price, held, "")
+    if request is None:
+        return
+    after = held + request.side.sign * request.quantity
+    assert request.quantity == request.quantity.to_integral_value()
+    assert held * after >= 0
+    assert abs(after) * price <= max(plan.capital, abs(held) * price)
+    assert request.reduces == (abs(after) < abs(held))
+    if not allow_short and held >= 0:
+        assert after >= 0
+
+
+def test_a_small_change_is_not_worth_an_order_but_closing_is() -> None:
+    plan = SleevePlan(name="test", capital=Decimal(1_000), minimum_notional=Decimal(50))
+    assert order_for(plan, "SPY", 1.0, Decimal(10), Decimal(98), "") is None
+    closing = order_for(plan, "SPY", 0.0, Decimal(10), Decimal(2), "")
+    assert closing is not None
+    assert closing.quantity == 2

@@ -1,0 +1,194 @@
+"""Every rule at its boundary; what is missing, not a number or stale is refused; who reduces gets through."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+
+from engine.domain.events import TradingState
+from engine.domain.market import NANOSECONDS
+from engine.domain.orders import Order, OrderRequest, OrderType, Side, TimeInForce
+from engine.domain.portfolio import Account
+from engine.risk.context import Context, PriceView
+from engine.risk.gate import check
+from engine.risk.limits import Limits
+
+NOW = 1_000 * NANOSECONDS
+ACCOUNT = Account(
+    account_number="1", status="ACTIVE", equity=Decimal(100_000), last_equity=Decimal(100_000), cash=Decimal(100_000),
+    buying_power=Decimal(100_000),
+)  # fmt: skip
+
+
+def context(**changes: Any) -> Context:
+    base = Context(
+        limits=Limits(), trading_state=TradingState.ACTIVE, ready=True, account=ACCOUNT, market_open=True,
+        price=PriceView(bid=99.0, ask=100.0, last=100.0, age=1.0), net_position=Decimal(0), sleeve_position=Decimal(0),
+        gross_exposure=Decimal(0), open_orders=(), recent_orders=(), paused_until=0.0, now=NOW, monotonic=500.0,
+    )  # fmt: skip
+    return msgspec.structs.replace(base, **changes)
+
+
+def request(quantity: str = "1", side: Side = Side.BUY, limit: str | None = None, sleeve: str = "test") -> OrderRequest:
+    return OrderRequest(
+        symbol="SPY", side=side, quantity=Decimal(quantity), sleeve=sleeve,
+        type=OrderType.LIMIT if limit else OrderType.MARKET, limit_price=Decimal(limit) if limit else None,
+    )  # fmt: skip
+
+
+def order(**changes: Any) -> Order:
+    base = Order(
+        client_order_id="o", symbol="SPY", side=Side.BUY, quantity=Decimal(1), type=OrderType.LIMIT,
+        time_in_force=TimeInForce.DAY, sleeve="test", created_at=NOW, limit_price=Decimal(90),
+    )  # fmt: skip
+    return msgspec.structs.replace(base, **changes)
+
+
+def rule(asked: OrderRequest, **changes: Any) -> str:
+    """The name of the rule that refuses; empty when the order may pass."""
+    verdict = check(asked, context(**changes))
+    assert verdict.allowed == (verdict.rule == "")
+    assert verdict.allowed or verdict.message
+    return verdict.rule
+
+
+def test_an_ordinary_order_passes_with_what_it_is_worth() -> None:
+    verdict = check(request("2"), context())
+    assert verdict.allowed
+    assert verdict.notional == Decimal("206.00")
+    assert verdict.reference_price == 100
+
+
+@pytest.mark.parametrize("quantity", ["0", "-1", "NaN", "Infinity", "0.0000000001"])
+def test_a_quantity_that_is_none_is_refused(quantity: str) -> None:
+    assert rule(request(quantity)) == "well_formed"
+
+
+@pytest.mark.parametrize("price", ["NaN", "0", "-5", "100.001", "Infinity"])
+def test_a_price_that_is_none_is_refused(price: str) -> None:
+    assert rule(request(limit=price)) == "well_formed"
+
+
+def test_sub_dollar_prices_have_four_decimals() -> None:
+    cheap = PriceView(bid=0.5, ask=0.5, last=0.5, age=0.0)
+    assert rule(request(limit="0.5001"), price=cheap) == ""
+    assert rule(request(limit="0.50001"), price=cheap) == "well_formed"
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"price": None}, "fresh_quote"),
+        ({"price": PriceView(bid=99, ask=100, last=100, age=5.0)}, ""),
+        ({"price": PriceView(bid=99, ask=100, last=100, age=5.01)}, "fresh_quote"),
+        ({"price": PriceView(bid=99, ask=100, last=100, age=float("nan"))}, "fresh_quote"),
+        ({"price": PriceView(bid=0, ask=0, last=0, age=0)}, "fresh_quote"),
+        ({"price": PriceView(bid=float("nan"), ask=float("nan"), last=float("nan"), age=0)}, "fresh_quote"),
+        ({"account": None}, "account_usable"),
+        ({"account": msgspec.structs.replace(ACCOUNT, trading_blocked=True)}, "account_usable"),
+        ({"market_open": None}, "market_open"),
+        ({"market_open": False}, "market_open"),
+        ({"ready": False}, "reconciled"),
+        ({"trading_state": TradingState.HALTED}, "trading_state"),
+        ({"trading_state": TradingState.REDUCING}, "trading_state"),
+        ({"paused_until": 501.0}, "repeated_execution"),
+        ({"paused_until": 500.0}, ""),
+        ({"account": msgspec.structs.replace(ACCOUNT, buying_power=Decimal("102.99"))}, "buying_power"),
+        ({"account": msgspec.structs.replace(ACCOUNT, buying_power=Decimal("103"))}, ""),
+        ({"gross_exposure": Decimal(99_897)}, ""),
+        ({"gross_exposure": Decimal(99_898)}, "gross_exposure"),
+        ({"net_position": Decimal(96)}, ""),
+        ({"net_position": Decimal(97)}, "position_size"),
+    ],
+)
+def test_what_the_market_and_the_account_say_counts(changes: dict[str, Any], expected: str) -> None:
+    assert rule(request(), **changes) == expected
+
+
+def test_orders_are_limited_in_quantity_and_value() -> None:
+    cheap = PriceView(bid=1, ask=1, last=1, age=0)
+    assert rule(request("500"), price=cheap) == ""
+    assert rule(request("501"), price=cheap) == "order_quantity"
+    assert rule(request("50", limit="100")) == ""
+    assert rule(request("50", limit="100.01")) == "order_notional"
+    assert rule(request("48")) == ""
+    assert rule(request("49")) == "order_notional", "49 at 103, the ask and 3 %, is more than 5 % of equity"
+
+
+def test_a_price_far_through_the_market_is_a_typing_mistake() -> None:
+    assert rule(request(limit="103.00")) == ""
+    assert rule(request(limit="103.01")) == "price_collar"
+    short = {"net_position": Decimal(0)}
+    assert rule(request(side=Side.SELL, limit="96.03"), **short) == ""
+    assert rule(request(side=Side.SELL, limit="96.02"), **short) == "price_collar"
+
+
+def test_the_same_order_within_ten_seconds_is_a_double_click() -> None:
+    twin = order(created_at=NOW - 10 * NANOSECONDS, type=OrderType.MARKET, limit_price=None)
+    assert rule(request(), recent_orders=(twin,)) == "duplicate"
+    assert rule(request("2"), recent_orders=(twin,)) == ""
+    assert rule(request(sleeve="other"), recent_orders=(twin,)) == ""
+    older = msgspec.structs.replace(twin, created_at=NOW - 10 * NANOSECONDS - 1)
+    assert rule(request(), recent_orders=(older,)) == ""
+
+
+def test_orders_are_limited_by_the_second_and_in_number() -> None:
+    one = order(symbol="AAPL")
+    assert rule(request(), recent_orders=(one,)) == ""
+    assert rule(request(), recent_orders=(one, one)) == "order_rate"
+    waiting = tuple(order(symbol=f"S{number}") for number in range(50))
+    assert rule(request(), open_orders=waiting[:49]) == ""
+    assert rule(request(), open_orders=waiting) == "open_orders"
+    same = tuple(order() for _ in range(10))
+    assert rule(request(), open_orders=same[:9]) == ""
+    assert rule(request(), open_orders=same) == "open_orders"
+
+
+def test_an_order_that_could_meet_our_own_is_refused() -> None:
+    resting = order(side=Side.SELL, limit_price=Decimal(101))
+    assert rule(request(limit="101"), open_orders=(resting,)) == "self_cross"
+    assert rule(request(limit="100.99"), open_orders=(resting,)) == ""
+    assert rule(request(), open_orders=(resting,)) == "self_cross"
+
+
+def test_selling_short_needs_an_account_that_may() -> None:
+    long_only = msgspec.structs.replace(ACCOUNT, shorting_enabled=False)
+    assert rule(request(side=Side.SELL), account=long_only) == "no_short"
+    held = {"net_position": Decimal(5), "sleeve_position": Decimal(5)}
+    assert rule(request("5", Side.SELL), account=long_only, **held) == ""
+    assert rule(request("6", Side.SELL), account=long_only, **held) == "no_short"
+
+
+HELD = {"net_position": Decimal(5), "sleeve_position": Decimal(5)}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"trading_state": TradingState.REDUCING},
+        {"price": None},
+        {"ready": False},
+        {"gross_exposure": Decimal(10**9)},
+        {"paused_until": 600.0},
+        {"account": msgspec.structs.replace(ACCOUNT, buying_power=Decimal(0))},
+        {"recent_orders": tuple(order(side=Side.SELL) for _ in range(70))},
+    ],
+)
+def test_a_reduction_always_gets_through(changes: dict[str, Any]) -> None:
+    assert rule(request("5", Side.SELL), **HELD, **changes) == ""
+
+
+def test_a_reduction_is_one_only_with_what_is_already_working() -> None:
+    working = order(side=Side.SELL, quantity=Decimal(3), limit_price=Decimal(120))
+    reducing = {"trading_state": TradingState.REDUCING, **HELD, "open_orders": (working,)}
+    assert rule(request("2", Side.SELL), **reducing) == ""
+    assert rule(request("3", Side.SELL), **reducing) == "trading_state"
+
+
+def test_halted_lets_nothing_pass_but_the_emergency_stop() -> None:
+    halted = {"trading_state": TradingState.HALTED, **HELD}
+    assert rule(request("5", Side.SELL), **halted) == "trading_state"
+    assert rule(request("5", Side.SELL), emergency=True, **halted) == ""
