@@ -108,9 +108,10 @@ class Simulation:
             while at <= until and len(self._matching):
                 self._fill(at)
                 at += 1
-            if at / last >= next_report:
-                next_report = at / last + REPORT_EVERY
-                on_progress(Progress(done=0.05 + 0.92 * at / last, stage="trading"))
+            share = min(at / last, 1.0)
+            if share >= next_report:
+                next_report = share + REPORT_EVERY
+                on_progress(Progress(done=0.05 + 0.9 * share, stage="trading"))
         if self.account.quantity:
             self.warnings.append(f"{self.account.quantity} were still held at the end, valued at the last close.")
 
