@@ -17,8 +17,10 @@ test: setup lint
 	$(BIN)/pytest --cov --cov-report= $(ARGS)
 	$(BIN)/coverage report --format=total | xargs -I{} echo "coverage: {} %"
 
+# Peers are measured beside us in one run; they live in an environment of their own.
 bench: setup
-	$(BIN)/python -m tests.benchmarks
+	@test -x .peers/bin/python || { $(PYTHON) -m venv .peers && .peers/bin/pip install -q vnpy==4.5.0; } || rm -rf .peers
+	PADDOCK_PEERS=$$(test -x .peers/bin/python && echo .peers/bin/python) $(BIN)/python -m tests.benchmarks
 
 lint: setup
 	$(BIN)/ruff format --check .
@@ -39,4 +41,4 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .coverage* build *.egg-info
+	rm -rf $(VENV) .peers .mypy_cache .ruff_cache .pytest_cache .coverage* build *.egg-info

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from PySide6.QtCore import QSettings, Qt, QTimer, QtMsgType, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication, QMessageBox
 
+from console.marks import mark
 from console.theme import apply_theme, load_fonts
 from console.window import Window
 from engine.domain.errors import PaddockError
@@ -70,7 +71,7 @@ def run_console(settings: ConsoleSettings, make_engine: Callable[[], Any]) -> in
     window = Window(settings.environment, store, remember=settings.screenshots is None)
     window.show()
     app.processEvents()
-    _mark_first_paint()
+    mark("painted")
     # After the first paint: qasync looks for every Qt there is.
     os.environ.setdefault("QT_API", "pyside6")
     import qasync
@@ -209,10 +210,3 @@ class Application:
             self._early.append((component, message, detail))
         else:
             self._control.report_error(component, message, detail=detail)
-
-
-def _mark_first_paint() -> None:
-    """With PADDOCK_MARK set, say when the window was there: the benchmark of the start reads it."""
-    if os.environ.get("PADDOCK_MARK"):
-        sys.stdout.write("painted\n")
-        sys.stdout.flush()

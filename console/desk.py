@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QMessageBox
 
 from console.dialogs.emergency import EmergencyDialog
 from console.lag import LagMeter
+from console.marks import mark
 from console.panels.backtests import Backtests
 from console.panels.base import Panel
 from console.panels.bots import Bots
@@ -31,6 +32,7 @@ class Desk:
         self._control = control
         self._window = window
         self._running = False
+        self._priced = False
         self.tasks = Tasks(self._failed)
         notify = window.notices.show_notice
         self.backtests = Backtests(control, self.tasks, window.store, notify)
@@ -81,6 +83,9 @@ class Desk:
             self._panel.refresh()
 
     def _tick(self) -> None:
+        if not self._priced and any(quote.last for quote in self._control.views.quotes):
+            self._priced = True
+            mark("price")
         self._window.status.show_summary(self._control.views.summary, self._lag.p99, self._running)
         standing = sum(row.state in STANDING for row in self._control.views.errors)
         title = f"Errors && Alerts ({standing})" if standing else "Errors && Alerts"

@@ -187,7 +187,7 @@ def test_the_report_is_escaped_and_whole(tmp_path: Path) -> None:
     assert html.count("<tr>") == len(result.trades) + 1
     assert "http" not in html.replace("http-equiv", "")
     write_csv(backtest(path, symbol="=cmd()"), tmp_path / "r.csv")
-    rows = list(csv.DictReader((tmp_path / "r.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "r.csv").read_text().splitlines()))
     assert all(row["symbol"] == "'=cmd()" for row in rows)
     assert len((tmp_path / "r-equity.csv").read_text().splitlines()) == 501
     with pytest.raises(DataError, match="cannot be written"):

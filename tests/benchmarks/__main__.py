@@ -1,0 +1,18 @@
+"""`python -m tests.benchmarks`: all of them, one after another."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+NAMES = ("start", "backtest", "market", "exchange")
+
+
+def main() -> int:
+    return max(
+        subprocess.run([sys.executable, "-m", f"tests.benchmarks.{name}"], check=False).returncode for name in NAMES
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
