@@ -223,7 +223,7 @@ def _quote_columns() -> list[Column[QuoteRow]]:
         return "up" if change(quote) > 0 else "down" if change(quote) < 0 else ""
 
     return [
-        Column("Symbol", lambda r: r.symbol, width=74),
+        Column("Symbol", lambda r: r.symbol, width=82),
         Column("Last", lambda r: format.price(r.last), lambda r: r.last, width=86, right=True),
         Column("Change", lambda r: format.percent(change(r), sign=True), change, tone=change_tone, width=72, right=True),
         Column("Volume", lambda r: format.compact(r.day_volume), lambda r: r.day_volume, width=68, right=True),
