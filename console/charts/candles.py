@@ -6,6 +6,7 @@ the first's open, the last's close and the extremes of all.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any
 
 import numpy as np
@@ -31,8 +32,9 @@ class _BarItem(pg.GraphicsObject):  # type: ignore[misc]
         self.informViewBoundsChanged()
         self.update()
 
+    @abstractmethod
     def _extent(self) -> tuple[float, float]:
-        raise NotImplementedError
+        """Lowest and highest value of the whole series, which has bars."""
 
     def boundingRect(self) -> QRectF:
         if not len(self._series):
@@ -54,8 +56,9 @@ class _BarItem(pg.GraphicsObject):  # type: ignore[misc]
             return self._extent()
         return self._extent_between(*orthoRange)
 
+    @abstractmethod
     def _extent_between(self, left: float, right: float) -> tuple[float | None, float | None]:
-        raise NotImplementedError
+        """The same for the bars from `left` to `right`, with a margin; None where there are none."""
 
     def _in_sight(self, painter: QPainter, exposed: QRectF) -> tuple[int, int, int]:
         """(first, end, bars a pixel)"""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QFrame, QLabel, QPushButton, QSplitter, QVBoxLayout, QWidget
 
 from console.theme import SPACE
 
@@ -55,21 +55,17 @@ def button(text: str, name: str, kind: str = "", tooltip: str = "") -> QPushButt
 
 def row(*widgets: QWidget | None, margin: int = 0) -> QWidget:
     """Widgets beside each other; None is room that stretches."""
-    holder = QWidget()
-    layout = QHBoxLayout(holder)
-    layout.setContentsMargins(margin, margin, margin, margin)
-    layout.setSpacing(SPACE)
-    for widget in widgets:
-        if widget is None:
-            layout.addStretch(1)
-        else:
-            layout.addWidget(widget)
-    return holder
+    return _holder(QBoxLayout.Direction.LeftToRight, widgets, margin)
 
 
 def column(*widgets: QWidget | None, margin: int = 0) -> QWidget:
+    """Widgets below each other; None is room that stretches."""
+    return _holder(QBoxLayout.Direction.TopToBottom, widgets, margin)
+
+
+def _holder(direction: QBoxLayout.Direction, widgets: tuple[QWidget | None, ...], margin: int) -> QWidget:
     holder = QWidget()
-    layout = QVBoxLayout(holder)
+    layout = QBoxLayout(direction, holder)
     layout.setContentsMargins(margin, margin, margin, margin)
     layout.setSpacing(SPACE)
     for widget in widgets:
