@@ -33,7 +33,7 @@ _PROGRESS = {
     _S.PENDING_REPLACE: 6,
     _S.PENDING_CANCEL: 6,
 }
-"""How far along a state is; a state further back than ours is old news, unless the venue dates it later."""
+"""How far along a state is; a state further back than ours is old news."""
 
 
 class OrderBook:
@@ -76,6 +76,11 @@ class OrderBook:
     def open(self) -> list[Order]:
         return [order for order in self._orders.values() if order.is_open]
 
+    @property
+    def executions(self) -> int:
+        """How many were counted."""
+        return len(self._executions)
+
     def filled(self, order: Order) -> Decimal:
         """By the executions that we have."""
         return self._filled.get(order.client_order_id, Decimal(0))
@@ -87,16 +92,17 @@ class OrderBook:
             order = self._adopt(said, now)
             self.add(order)
             return order
-        if not order.venue_order_id:
+        before = (order.status, order.filled_quantity, order.venue_order_id, order.average_fill_price)
+        first_seen = not order.venue_order_id
+        if first_seen:
             order.venue_order_id = said.venue_order_id
             self._by_venue_id[said.venue_order_id] = order.client_order_id
         elif order.venue_order_id != said.venue_order_id:
             return None
-        before = (order.status, order.filled_quantity, order.venue_order_id, order.average_fill_price)
         if said.filled_quantity > order.filled_quantity:
             order.filled_quantity = said.filled_quantity
             order.average_fill_price = said.average_fill_price
-        if self._is_news(order, said):
+        if _is_news(order, said, first_seen):
             order.status = said.status
             order.message = said.reject_reason or order.message
         self._finish_if_filled(order)
@@ -171,14 +177,6 @@ class OrderBook:
             message=said.reject_reason,
         )
 
-    def _is_news(self, order: Order, said: VenueOrder) -> bool:
-        if order.status.is_final:
-            # Only one thing is truer than our "rejected": that the venue has it after all.
-            return order.status in {_S.REJECTED, _S.BLOCKED} and said.status is not _S.REJECTED
-        if said.status.is_final:
-            return True
-        return _PROGRESS.get(said.status, 3) > _PROGRESS.get(order.status, 3)
-
     def _finish_if_filled(self, order: Order) -> None:
         if order.filled_quantity >= order.quantity > 0 and not order.status.is_final:
             order.status = _S.FILLED
@@ -196,6 +194,13 @@ class OrderBook:
                 del self._orders[key]
                 self._by_venue_id.pop(order.venue_order_id, None)
                 return
+
+
+def _is_news(order: Order, said: VenueOrder, first_seen: bool) -> bool:
+    if order.status.is_final:
+        # Only one thing is truer than our own "rejected": that the venue has it after all. The venue's word stays.
+        return first_seen and order.status is _S.REJECTED and said.status is not _S.REJECTED
+    return said.status.is_final or _PROGRESS.get(said.status, 3) > _PROGRESS.get(order.status, 3)
 
 
 def copy_of(order: Order) -> Order:

@@ -1,4 +1,7 @@
-"""The emergency stop: cancel everything, ask until nothing is open, flatten, ask again, and say what is true."""
+"""The emergency stop: cancel everything, ask until nothing is open, flatten, ask again, and say what is true.
+
+Every phase has an end, so the report comes whatever the venue does; what is not known then is named as such.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from engine.clock import Clock
 from engine.control import EmergencyReport
 from engine.domain.errors import PaddockError
 from engine.domain.market import NANOSECONDS
+from engine.domain.orders import Order, OrderStatus
 from engine.domain.portfolio import VenuePosition
 
 PHASE = 10.0
@@ -19,17 +23,23 @@ PHASE = 10.0
 FIRST_PAUSE = 0.02
 LONGEST_PAUSE = 0.5
 
+Doubtful = Callable[[], list[Order]]
 Close = Callable[[VenuePosition], Awaitable[str]]
 T = TypeVar("T")
 
 
 class EmergencyStop:
-    """Needs REST only; works while the stream is down. `close` places one closing order and says what came of it."""
+    """Needs REST only; works while the stream is down. `close` places closing orders and says what came of them.
 
-    def __init__(self, broker: Broker, clock: Clock, close: Close) -> None:
+    `doubtful` gives our orders of which it is not known whether the venue has them: those on their way are waited for.
+    """
+
+    def __init__(self, broker: Broker, clock: Clock, close: Close, doubtful: Doubtful) -> None:
         self._broker = broker
         self._clock = clock
         self._close = close
+        self._doubtful = doubtful
+        self._closing: set[asyncio.Task[str]] = set()
         self._steps: list[str] = []
         self._started = clock.monotonic()
 
@@ -37,11 +47,12 @@ class EmergencyStop:
         """Never raises for what the venue does: that is in the report."""
         self._step("trading halted")
         await self._cancel_all()
+        if await self._landed():
+            await self._cancel_all()
         orders = await self._until_none(self._broker.open_orders, "open orders")
         positions: Sequence[VenuePosition] | None = ()
         if flatten:
-            for position in await self._ask(self._broker.positions, "positions") or ():
-                self._step(f"close {position.quantity} {position.symbol}: {await self._close(position)}")
+            await self._close_all(await self._ask(self._broker.positions, "positions") or ())
             positions = await self._until_none(self._broker.positions, "open positions")
             orders = await self._ask(self._broker.open_orders, "open orders")
         return self._report(orders, positions, flatten)
@@ -53,6 +64,31 @@ class EmergencyStop:
             self._step(f"cancel all failed: {error.message}")
             for order in await self._ask(self._broker.open_orders, "open orders") or ():
                 await self._cancel_one(order)
+
+    async def _landed(self) -> bool:
+        """Wait until no order is on its way any more; whether there was one."""
+        deadline = self._clock.monotonic() + PHASE
+        waited = False
+        while self._on_the_way() and self._clock.monotonic() < deadline:
+            waited = True
+            await asyncio.sleep(FIRST_PAUSE)
+        if waited:
+            self._step(f"orders still on their way: {self._on_the_way()}")
+        return waited
+
+    def _on_the_way(self) -> int:
+        return sum(order.status is not OrderStatus.UNRESOLVED for order in self._doubtful())
+
+    async def _close_all(self, positions: Sequence[VenuePosition]) -> None:
+        """All at once: a symbol without an answer must not hold up the others. Late ones go on in the background."""
+        tasks = {asyncio.ensure_future(self._close(position)): position for position in positions}
+        if not tasks:
+            return
+        self._closing.update(tasks)
+        await asyncio.wait(tasks, timeout=PHASE)
+        for task, position in tasks.items():
+            said = _outcome(task)
+            self._step(f"close {position.quantity} {position.symbol}: {said}")
 
     async def _cancel_one(self, order: VenueOrder) -> None:
         try:
@@ -88,6 +124,7 @@ class EmergencyStop:
     ) -> EmergencyReport:
         at = datetime.fromtimestamp(self._clock.now() / NANOSECONDS, UTC).strftime("%H:%M:%S UTC")
         left = [f"order {o.side.value} {o.quantity} {o.symbol} ({o.client_order_id})" for o in orders or ()]
+        left += [f"perhaps {o.side.value} {o.quantity} {o.symbol} ({o.client_order_id})" for o in self._doubtful()]
         held = [f"{position.quantity} {position.symbol}" for position in positions or ()]
         certain = orders is not None and positions is not None
         flat = certain and not left and not held
@@ -105,3 +142,10 @@ class EmergencyStop:
             open_positions=held,
             milliseconds=(self._clock.monotonic() - self._started) * 1000,
         )
+
+
+def _outcome(task: asyncio.Future[str]) -> str:
+    if not task.done():
+        return "no answer yet"
+    error = task.exception()
+    return task.result() if error is None else f"failed: {error}"

@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 OVERLAP = 120 * NANOSECONDS
 """Fills are asked for from this long before the newest we have; doubles are known by their id."""
 LIFE_MARGIN = 15.0
+TRIES = 5
+"""How many rounds may look for the executions of one order beyond the usual window."""
 WATCH = 24 * 3600 * NANOSECONDS
 """How long an order of unknown outcome is watched before it is taken for lost."""
 
@@ -43,6 +45,7 @@ class Reconciler:
         self._clock = clock
         self._life = round((life + LIFE_MARGIN) * NANOSECONDS)
         self._since: int | None = None
+        self._looked: dict[str, int] = {}
 
     async def orders(self) -> Findings:
         """Raises UnavailableError or CredentialsError when the venue cannot be asked."""
@@ -71,16 +74,53 @@ class Reconciler:
             order = await self._broker.order_by_id(venue_order_id)
             if order is not None:
                 self._ledger.take_order(order)
+        await self._missed_fills()
 
     async def positions(self) -> Findings:
-        """Compare with the venue's; what our fills do not explain goes to the external sleeve."""
-        marks = len(list(self._ledger.book.open)), self._ledger.last_fill_at
+        """Compare with the venue's; what our fills do not explain goes to the external sleeve.
+
+        A fill may be in the venue's position before we hear of it, so a difference counts only when orders and fills,
+        asked for once more, bring nothing new; and not in a symbol where some are still awaited.
+        """
+        book, positions = self._ledger.book, self._ledger.positions
+        counted = book.executions
         venue = await self._broker.positions()
-        if marks != (len(list(self._ledger.book.open)), self._ledger.last_fill_at):
-            # Something traded while we asked; the next round will compare like with like.
+        if not positions.differences(venue):
             return Findings()
-        changed = self._ledger.positions.agree_with(venue)
-        return Findings(positions={symbol: str(quantity) for symbol, quantity in changed.items()})
+        found = await self.orders()
+        if book.executions != counted:
+            # Something traded while we asked; the next round will compare like with like.
+            return found
+        changed = positions.agree_with(venue, but=self._unsettled())
+        return msgspec.structs.replace(found, positions={s: str(quantity) for s, quantity in changed.items()})
+
+    async def _missed_fills(self) -> None:
+        """Ask further back for the executions of orders that the venue calls more filled than we have heard.
+
+        The beginning is the venue's own time of the order: its clock need not be ours.
+        """
+        wanted = self._awaited()
+        created: list[int] = []
+        for order in wanted:
+            self._looked[order.client_order_id] = self._looked.get(order.client_order_id, 0) + 1
+            said = await self._broker.order_by_client_id(order.client_order_id)
+            if said is not None:
+                created.append(said.created_at)
+        if created:
+            for fill in await self._broker.fills(max(min(created) - NANOSECONDS, 0)):
+                self._ledger.take_fill(fill)
+        for order in wanted:
+            if self._ledger.book.filled(order) >= order.filled_quantity:
+                self._looked.pop(order.client_order_id, None)
+
+    def _awaited(self) -> list[Order]:
+        missing = self._ledger.book.missing_fills()
+        return [order for order in missing if self._looked.get(order.client_order_id, 0) < TRIES]
+
+    def _unsettled(self) -> set[str]:
+        """Symbols of which more fills are sure or likely to come."""
+        on_the_way = [o for o in self._ledger.book.open if o.status in {OrderStatus.INTENT, OrderStatus.SENT}]
+        return {order.symbol for order in [*self._awaited(), *on_the_way]}
 
     async def _ask(self, order: Order) -> bool:
         """Look one order up; False when the venue had it once and does not know it now."""

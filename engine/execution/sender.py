@@ -43,18 +43,20 @@ class Sender:
         self._life = life
 
     async def send(self, order: Order, wanted: Callable[[], bool]) -> Outcome:
-        """`wanted` turns false when a person cancels meanwhile: then nothing is sent that has not been."""
+        """`wanted` turns false when it is cancelled or trading is halted meanwhile: then nothing is sent any more."""
         deadline = self._clock.monotonic() + self._life
         pause = FIRST_PAUSE
         landed_perhaps = False
         message = ""
         while True:
-            if not wanted() and not landed_perhaps:
-                return Outcome(OrderStatus.REJECTED, message="Cancelled before it was sent.")
             asked_to_wait = 0.0
             try:
-                venue = await self._broker.submit(order)
-                return Outcome(venue.status, venue)
+                # No longer wanted, an order that may have landed is only asked for: sending it again could place it.
+                if wanted():
+                    venue = await self._broker.submit(order)
+                    return Outcome(venue.status, venue)
+                if not landed_perhaps:
+                    return Outcome(OrderStatus.REJECTED, message="Cancelled or halted before it was sent.")
             except DuplicateOrderError:
                 landed_perhaps = True
             except (OrderRefusedError, CredentialsError) as error:

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from engine.clock import Clock
 from engine.domain.market import NANOSECONDS
-from engine.domain.orders import OrderRequest
+from engine.domain.orders import OrderRequest, OrderStatus
 from engine.execution.trading import Prices, TradingCore
 from engine.portfolio.targets import SleevePlan, order_for
 from engine.streams.messages import Signal
@@ -17,6 +17,7 @@ from engine.streams.messages import Signal
 log = logging.getLogger(__name__)
 
 RETRY = 0.5
+REFUSED = frozenset({OrderStatus.BLOCKED.value, OrderStatus.REJECTED.value})
 PASSING = frozenset({"order_rate", "reconciled", "fresh_quote", "account_usable", "self_cross"})
 """Rules whose refusal passes by itself; a signal waits for it while it lives, and is not counted as blocked."""
 
@@ -76,8 +77,9 @@ class SignalDesk:
                 log.info(
                     "%s %s %s %s: %s", request.sleeve, request.side, request.quantity, request.symbol, placed.status
                 )
-                if request.reduces and signal.weight:
-                    # It may have stopped at zero on its way through; what is left follows when this is filled.
+                if request.reduces and signal.weight and placed.status not in REFUSED:
+                    # It may have stopped at zero on its way through; what is left follows when this is filled. After a
+                    # refusal the same order would be refused again and again.
                     self._waiting.setdefault(key, signal)
                 return
             await asyncio.sleep(RETRY)
@@ -89,6 +91,9 @@ class SignalDesk:
         if age > self._core.limits.signal_life_s:
             self.expired += 1
             self._on_drop(signal, f"it is {age:.0f} s old")
+            return None
+        if not -1.0 <= signal.weight <= 1.0:
+            self._on_drop(signal, f"its weight is {signal.weight}")
             return None
         view = self._prices(signal.symbol)
         if view is None or not view.last > 0:

@@ -6,8 +6,9 @@ Everything that changes money goes through here: a person's ticket, a bot's sign
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -16,15 +17,16 @@ from engine.bus import Bus
 from engine.clock import Clock, IdFactory
 from engine.control import EmergencyReport, Placed, Verdict
 from engine.domain.errors import OrderError, PaddockError
-from engine.domain.events import PortfolioEvent, Priority, RiskEvent, Severity, SystemEvent, TradingState
-from engine.domain.market import is_crypto
-from engine.domain.orders import Fill, Order, OrderRequest, OrderStatus, OrderType, Side, TimeInForce
+from engine.domain.events import PortfolioEvent, Severity, TradingState
+from engine.domain.orders import Fill, Order, OrderRequest, OrderStatus
 from engine.domain.portfolio import Account, VenuePosition
+from engine.execution.alarms import Alarms
 from engine.execution.emergency import EmergencyStop
 from engine.execution.ledger import Ledger
 from engine.execution.reconcile import Findings, Reconciler
 from engine.execution.sender import Sender
 from engine.portfolio.positions import EXTERNAL_SLEEVE
+from engine.portfolio.targets import closing_orders
 from engine.risk import gate
 from engine.risk.breaker import RepetitionWatch, state_for
 from engine.risk.context import Context, PriceView
@@ -37,6 +39,7 @@ log = logging.getLogger(__name__)
 Prices = Callable[[str], PriceView | None]
 
 _SEVERITY = {TradingState.ACTIVE: 0, TradingState.REDUCING: 1, TradingState.HALTED: 2}
+_DOUBTFUL = {OrderStatus.INTENT, OrderStatus.SENT, OrderStatus.UNRESOLVED}
 STATE_FACT = "trading_state"
 PEAK_FACT = "equity_peak"
 
@@ -66,6 +69,7 @@ class TradingCore:
         self._broker = broker
         self._journal = journal
         self._bus = bus
+        self._alarms = Alarms(bus, clock, ids)
         self._clock = clock
         self._ids = ids
         self._environment = environment
@@ -76,6 +80,7 @@ class TradingCore:
         self._reconciling = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._cancel_wanted: set[str] = set()
+        self._emergency: EmergencyStop | None = None
         state, _, reason = recovered.facts.get(STATE_FACT, TradingState.ACTIVE.value).partition("|")
         self.trading_state = TradingState(state)
         self.trading_state_reason = reason
@@ -101,23 +106,17 @@ class TradingCore:
             await self.ledger.save(order)
         except OrderError as error:
             order.status, order.message = OrderStatus.REJECTED, error.message
-            self._alert("journal", error.message, error.remedy, Severity.CRITICAL)
+            self._alarms.alert("journal", error.message, error.remedy, Severity.CRITICAL)
             return Placed(client_order_id=order.client_order_id, status=order.status.value, message=error.message)
-        outcome = await self._sender.send(order, lambda: order.client_order_id not in self._cancel_wanted)
+        outcome = await self._sender.send(order, lambda: self._is_wanted(order, emergency))
         if outcome.venue is not None:
             self.ledger.take_order(outcome.venue)
         elif not order.venue_order_id:
             order.status, order.message = outcome.status, outcome.message
             self.ledger.settle(order)
         if order.status is OrderStatus.UNRESOLVED:
-            self._alert(
-                "orders",
-                f"What became of {order.client_order_id} is not known: {outcome.message}",
-                "Its exposure stays reserved and the venue is asked until it shows; see it at the venue too.",
-                Severity.CRITICAL,
-            )
-        if order.client_order_id in self._cancel_wanted and order.is_open:
-            await self.cancel(order.client_order_id)
+            self._alarms.unresolved(order, outcome.message)
+        self._cancel_unwanted([order])
         return Placed(client_order_id=order.client_order_id, status=order.status.value, message=order.message)
 
     async def cancel(self, client_order_id: str) -> None:
@@ -138,42 +137,36 @@ class TradingCore:
         return await self._broker.cancel_all()
 
     async def close_position(self, symbol: str, sleeve: str | None = None) -> list[Placed]:
-        """One order for each sleeve that holds some."""
-        held = [
-            position
-            for position in self.ledger.positions
-            if position.symbol == symbol and position.quantity and sleeve in (None, position.sleeve)
-        ]
-        if not held:
+        """One order for each sleeve that holds some. Raises OrderError when the account holds none."""
+        held = [p for p in self.ledger.positions if p.symbol == symbol and sleeve in (None, p.sleeve)]
+        requests = closing_orders(held)
+        if not requests:
             raise OrderError(f"There is no position in {symbol}.", "Refresh the list of positions.")
-        return [await self.place(_closing(symbol, p.quantity, p.sleeve)) for p in held]
+        return [await self.place(request) for request in requests]
 
     async def emergency_stop(self, reason: str, flatten: bool) -> EmergencyReport:
         # Halted here and now; writing it down must not hold up the cancels, nor a full disk prevent them.
-        self._spawn(self.set_trading_state(TradingState.HALTED, reason), "halt")
+        self._change_state(TradingState.HALTED, reason)
+        self._spawn(self._write_state(), "halt")
         for order in self.ledger.book.open:
             self._cancel_wanted.add(order.client_order_id)
-        report = await EmergencyStop(self._broker, self._clock, self._flatten).run(flatten)
+        self._emergency = EmergencyStop(self._broker, self._clock, self._flatten, self._doubtful)
+        report = await self._emergency.run(flatten)
         self._spawn(self.reconcile("emergency stop"), "reconcile")
         return report
 
     async def set_trading_state(self, state: TradingState, reason: str) -> None:
         """Survives a restart. Raises OrderError when it cannot be written down; it holds all the same."""
-        if (state, reason) == (self.trading_state, self.trading_state_reason):
-            return
+        if (state, reason) != (self.trading_state, self.trading_state_reason):
+            self._change_state(state, reason)
+            await self._write_state()
+
+    def _change_state(self, state: TradingState, reason: str) -> None:
         self.trading_state, self.trading_state_reason = state, reason
-        self._bus.publish(
-            SystemEvent(
-                event_id=self._ids.ulid(),
-                timestamp=self._clock.now(),
-                component="trading",
-                state=state.value,
-                message=reason,
-                severity=Severity.INFO if state is TradingState.ACTIVE else Severity.WARNING,
-            ),
-            Priority.URGENT,
-        )
-        await self._journal.append(Fact(STATE_FACT, f"{state.value}|{reason}"))
+        self._alarms.trading_state(state, reason)
+
+    async def _write_state(self) -> None:
+        await self._journal.append(Fact(STATE_FACT, f"{self.trading_state.value}|{self.trading_state_reason}"))
 
     # News
 
@@ -235,6 +228,7 @@ class TradingCore:
             price=self._prices(request.symbol),
             net_position=positions.net(request.symbol),
             sleeve_position=positions.get(request.symbol, request.sleeve).quantity,
+            external_position=positions.get(request.symbol, EXTERNAL_SLEEVE).quantity,
             gross_exposure=self.ledger.gross_exposure(self._mark),
             open_orders=book.open,
             recent_orders=[order for order in book.recent if order.created_at > since],
@@ -243,6 +237,25 @@ class TradingCore:
             monotonic=self._clock.monotonic(),
             emergency=emergency,
         )
+
+    def _is_wanted(self, order: Order, emergency: bool) -> bool:
+        halted = self.trading_state is TradingState.HALTED and not emergency
+        return not halted and order.client_order_id not in self._cancel_wanted
+
+    def _cancel_unwanted(self, orders: Iterable[Order]) -> None:
+        """Cancel what somebody wanted cancelled before the venue had it, or could be asked."""
+        for order in orders:
+            if order.client_order_id in self._cancel_wanted and order.is_open and order.venue_order_id:
+                self._spawn(self.cancel(order.client_order_id), "cancel unwanted")
+
+    def _doubtful(self) -> list[Order]:
+        """Orders of which nobody knows yet whether the venue has them."""
+        return [order for order in self.ledger.book.open if order.status in _DOUBTFUL]
+
+    def _report(self, findings: Findings) -> None:
+        self._alarms.found(findings)
+        self._cancel_wanted.update(order.client_order_id for order in findings.surfaced)
+        self._cancel_unwanted(self.ledger.book.open)
 
     def _drop_unsent(self) -> None:
         """Orders that the process before wrote down as an intent: SENT comes before the network, so they never left."""
@@ -277,33 +290,26 @@ class TradingCore:
         order.status, order.message = OrderStatus.BLOCKED, verdict.message
         self.ledger.book.add(order)
         self.ledger.settle(order)
-        event = RiskEvent(
-            event_id=self._ids.ulid(),
-            timestamp=self._clock.now(),
-            cause_id=order.cause_id,
-            rule=verdict.rule,
-            message=verdict.message,
-            values=dict(verdict.values),
-            client_order_id=order.client_order_id,
-            symbol=order.symbol,
-            sleeve=order.sleeve,
-        )
-        self._bus.publish(event, Priority.HIGH)
+        self._alarms.blocked(order, verdict)
         message = f"{verdict.message} {verdict.remedy}".strip()
         return Placed(client_order_id=order.client_order_id, status=order.status.value, message=message)
 
     async def _flatten(self, position: VenuePosition) -> str:
-        sleeves = [p for p in self.ledger.positions if p.symbol == position.symbol and p.quantity]
-        if sum((p.quantity for p in sleeves), Decimal(0)) != position.quantity:
-            self.ledger.positions.agree_with(await self._broker.positions())
-            sleeves = [p for p in self.ledger.positions if p.symbol == position.symbol and p.quantity]
-        placed = [await self.place(_closing(p.symbol, p.quantity, p.sleeve), emergency=True) for p in sleeves]
+        positions = self.ledger.positions
+        if positions.net(position.symbol) != position.quantity:
+            # Most likely a fill that we have not heard of; what still differs then is external.
+            with contextlib.suppress(PaddockError):
+                await self._reconciler.orders()
+            others = positions.symbols - {position.symbol}
+            positions.agree_with([position], but=others)
+        requests = closing_orders([held for held in positions if held.symbol == position.symbol])
+        placed = [await self.place(request, emergency=True) for request in requests]
         return ", ".join(f"{one.status} {one.message}".strip() for one in placed) or "nothing to close"
 
     def _on_fill(self, fill: Fill) -> None:
         if fill.sleeve in {EXTERNAL_SLEEVE} or not self._repetition.note(fill, self._clock.monotonic()):
             return
-        self._alert(
+        self._alarms.alert(
             "risk",
             f"{fill.sleeve} filled {self.limits.repeated_fills} orders one way in {fill.symbol} "
             f"within {self.limits.repeated_window_s:g} s and is paused there.",
@@ -311,64 +317,16 @@ class TradingCore:
             Severity.WARNING,
         )
 
-    def _report(self, findings: Findings) -> None:
-        for order in findings.surfaced:
-            self._alert(
-                "orders",
-                f"{order.client_order_id}, whose outcome was not known, is {order.status.value} at the venue.",
-                "It is being cancelled if it is still open.",
-                Severity.ERROR,
-            )
-            if order.is_open:
-                self._spawn(self.cancel(order.client_order_id), "cancel surfaced")
-        for client_order_id in findings.missing:
-            self._alert(
-                "orders", f"The venue no longer knows {client_order_id}.", "Look it up at the venue.", Severity.ERROR
-            )
-        for symbol, quantity in findings.positions.items():
-            self._alert(
-                "positions",
-                f"The venue's position in {symbol} differs from our fills by {quantity}.",
-                f"It is shown under the sleeve {EXTERNAL_SLEEVE}; find out who traded it.",
-                Severity.WARNING,
-            )
-
-    def _alert(self, component: str, message: str, remedy: str, severity: Severity) -> None:
-        self._bus.publish(
-            SystemEvent(
-                event_id=self._ids.ulid(),
-                timestamp=self._clock.now(),
-                component=component,
-                state="alert",
-                message=message,
-                remedy=remedy,
-                severity=severity,
-            ),
-            Priority.HIGH,
-        )
-
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         async def guarded() -> None:
             try:
                 await work
             except PaddockError as error:
-                self._alert("trading", error.message, error.remedy, Severity.ERROR)
+                self._alarms.alert("trading", error.message, error.remedy, Severity.ERROR)
 
         task = asyncio.create_task(guarded(), name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _closing(symbol: str, held: Decimal, sleeve: str) -> OrderRequest:
-    return OrderRequest(
-        symbol=symbol,
-        side=Side.SELL if held > 0 else Side.BUY,
-        quantity=abs(held),
-        type=OrderType.MARKET,
-        time_in_force=TimeInForce.GTC if is_crypto(symbol) else TimeInForce.DAY,
-        sleeve=sleeve,
-        reduces=True,
-    )
 
 
 def _consume(written: asyncio.Future[None]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from decimal import Decimal
 
 from engine.domain.orders import Fill
@@ -73,22 +73,25 @@ class Positions:
     def symbols(self) -> set[str]:
         return {held.symbol for held in self._held.values() if held.quantity}
 
-    def agree_with(self, venue: Iterable[VenuePosition]) -> dict[str, Decimal]:
+    def differences(self, venue: Iterable[VenuePosition]) -> dict[str, Decimal]:
+        """By how much the venue holds more than all sleeves together, for each symbol where that is not zero."""
+        reported = {position.symbol: position.quantity for position in venue}
+        found = {symbol: reported.get(symbol, ZERO) - self.net(symbol) for symbol in self.symbols | set(reported)}
+        return {symbol: difference for symbol, difference in found.items() if difference}
+
+    def agree_with(self, venue: Iterable[VenuePosition], but: Container[str] = ()) -> dict[str, Decimal]:
         """Put what our fills do not explain into the external sleeve, so that the sum is the venue's.
 
-        Returns the quantity by which the external sleeve had to change, for each symbol where it did.
+        Symbols in `but` are left as they are. Returns the quantity by which the external sleeve had to change, for each
+        symbol where it did.
         """
         reported = {position.symbol: position for position in venue}
-        changed: dict[str, Decimal] = {}
-        for symbol in self.symbols | set(reported):
+        changed = {s: difference for s, difference in self.differences(reported.values()).items() if s not in but}
+        for symbol, difference in changed.items():
             there = reported.get(symbol)
-            difference = (there.quantity if there else ZERO) - self.net(symbol)
-            if difference == 0:
-                continue
             external = self.get(symbol, EXTERNAL_SLEEVE)
             external.quantity += difference
             external.average_price = there.average_entry_price if there and external.quantity else ZERO
             if there:
                 external.last_price = there.current_price
-            changed[symbol] = difference
         return changed

@@ -36,6 +36,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     net_position: Decimal
     """Signed, over all sleeves."""
     sleeve_position: Decimal
+    external_position: Decimal
+    """What the venue holds beyond our fills, signed; negative when somebody sold elsewhere what a sleeve bought."""
     gross_exposure: Decimal
     """Dollars: positions and open orders."""
     open_orders: Sequence[Order]

@@ -19,6 +19,7 @@ INCREASING: tuple[rules.Rule, ...] = (
     rules.order_quantity,
     rules.order_notional,
     rules.no_short,
+    rules.still_held,
     rules.position_size,
     rules.gross_exposure,
     rules.buying_power,
@@ -38,7 +39,8 @@ def check(request: OrderRequest, context: Context) -> Verdict:
         return Verdict(allowed=False, rule="well_formed", message=malformed.message, remedy=malformed.remedy)
     price = context.order_price(request) or Decimal(0)
     reference = context.reference(request.side) or Decimal(0)
-    applied = ALWAYS if context.reduces(request) else ALWAYS + INCREASING
+    # The emergency stop closes what the venue says is held; no limit may keep that open.
+    applied = ALWAYS if context.emergency or context.reduces(request) else ALWAYS + INCREASING
     name, refusal = "", None
     for rule in applied:
         refusal = rule(request, context)

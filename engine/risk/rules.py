@@ -18,6 +18,8 @@ from engine.risk.context import Context
 
 DAY = 86_400 * NANOSECONDS
 MOST_DECIMALS = 9
+CLOCK_STEP = 1.0
+"""Seconds by which a clock may be corrected without anybody minding."""
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -79,6 +81,10 @@ def fresh_quote(request: OrderRequest, context: Context) -> Refusal | None:
     if context.price is None or context.reference(request.side) is None:
         return Refusal(f"There is no price for {request.symbol}.", "Add it to the watch list and wait for a quote.")
     limit = context.limits.max_quote_age_s
+    if context.price.age < -CLOCK_STEP:
+        return Refusal(
+            f"The quote of {request.symbol} is from the future.", "The clock was set back; wait for a quote."
+        )
     if not context.price.age <= limit:
         return Refusal(
             f"The quote of {request.symbol} is {context.price.age:.1f} s old; {limit:g} s is the limit.",
@@ -158,12 +164,28 @@ def buying_power(request: OrderRequest, context: Context) -> Refusal | None:
 
 
 def no_short(request: OrderRequest, context: Context) -> Refusal | None:
-    if request.side is Side.BUY or (context.account is not None and context.account.shorting_enabled):
+    shortable = context.account is not None and context.account.shorting_enabled and not is_crypto(request.symbol)
+    if request.side is Side.BUY or shortable:
         return None
     available = context.net_position - context.pending(request.symbol, Side.SELL)
     if request.quantity > available:
-        return Refusal(f"{available} can be sold; this account may not sell short.", "Sell less.")
+        return Refusal(f"{available} can be sold; {request.symbol} cannot be sold short here.", "Sell less.")
     return None
+
+
+def still_held(request: OrderRequest, context: Context) -> Refusal | None:
+    """A sleeve that closes what was closed elsewhere would open the opposite."""
+    held, elsewhere = context.sleeve_position, context.external_position
+    if not request.reduces or held * elsewhere >= 0:
+        return None
+    left = max(abs(held) - abs(elsewhere), Decimal(0))
+    if request.quantity <= left:
+        return None
+    return Refusal(
+        f"Of {request.sleeve}'s {abs(held)} {request.symbol} only {left} are still at the venue; the rest was traded"
+        " elsewhere.",
+        "Trade it by hand, or give the bot a new name.",
+    )
 
 
 def self_cross(request: OrderRequest, context: Context) -> Refusal | None:

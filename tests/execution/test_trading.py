@@ -7,12 +7,14 @@ import sys
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from engine.domain.events import TradingState
 from engine.domain.orders import Order, OrderStatus, OrderType, Side, TimeInForce
 from engine.exchange.server import ExchangeServer
 from engine.portfolio.positions import EXTERNAL_SLEEVE
+from engine.risk.context import PriceView
 from engine.storage.journal import open_journal
 from tests.execution.conftest import Desk, buy, fault
 from tests.waiting import until, until_async
@@ -85,15 +87,11 @@ async def _none_open(desk: Desk) -> bool:
 
 
 async def test_a_refusal_is_final_and_in_the_venues_words(desk: Desk) -> None:
-    desk.core.limits = desk.core.limits.__class__(**{**_fields(desk.core.limits), "max_order_quantity": Decimal(10**6)})
-    desk.prices["SPY"] = desk.prices["SPY"].__class__(bid=0.01, ask=0.01, last=0.01, age=0.0)
+    desk.core.limits = msgspec.structs.replace(desk.core.limits, max_order_quantity=Decimal(10**6))
+    desk.prices["SPY"] = PriceView(bid=0.01, ask=0.01, last=0.01, age=0.0)
     placed = await desk.core.place(buy(900_000))
     assert placed.status == "rejected"
     assert "buying power" in placed.message
-
-
-def _fields(struct: object) -> dict[str, object]:
-    return {name: getattr(struct, name) for name in struct.__struct_fields__}  # type: ignore[attr-defined]
 
 
 async def test_repeated_late_and_lost_updates_count_each_fill_once(exchange: ExchangeServer, desk: Desk) -> None:

@@ -27,6 +27,7 @@ def context(**changes: Any) -> Context:
     base = Context(
         limits=Limits(), trading_state=TradingState.ACTIVE, ready=True, account=ACCOUNT, market_open=True,
         price=PriceView(bid=99.0, ask=100.0, last=100.0, age=1.0), net_position=Decimal(0), sleeve_position=Decimal(0),
+        external_position=Decimal(0),
         gross_exposure=Decimal(0), open_orders=(), recent_orders=(), paused_until=0.0, now=NOW, monotonic=500.0,
     )  # fmt: skip
     return msgspec.structs.replace(base, **changes)

@@ -1,0 +1,81 @@
+"""What the trading core tells people: alerts, blocked orders, what differed from the venue. Facts on the bus, no more."""
+
+from __future__ import annotations
+
+from engine.bus import Bus
+from engine.clock import Clock, IdFactory
+from engine.control import Verdict
+from engine.domain.events import Priority, RiskEvent, Severity, SystemEvent, TradingState
+from engine.domain.orders import Order
+from engine.execution.reconcile import Findings
+from engine.portfolio.positions import EXTERNAL_SLEEVE
+
+
+class Alarms:
+    def __init__(self, bus: Bus, clock: Clock, ids: IdFactory) -> None:
+        self._bus = bus
+        self._clock = clock
+        self._ids = ids
+
+    def alert(self, component: str, message: str, remedy: str, severity: Severity) -> None:
+        self._system(component, "alert", message, remedy, severity, Priority.HIGH)
+
+    def trading_state(self, state: TradingState, reason: str) -> None:
+        severity = Severity.INFO if state is TradingState.ACTIVE else Severity.WARNING
+        self._system("trading", state.value, reason, "", severity, Priority.URGENT)
+
+    def unresolved(self, order: Order, said: str) -> None:
+        self.alert(
+            "orders",
+            f"What became of {order.client_order_id} is not known: {said}",
+            "Its exposure stays reserved and the venue is asked until it shows; see it at the venue too.",
+            Severity.CRITICAL,
+        )
+
+    def blocked(self, order: Order, verdict: Verdict) -> None:
+        event = RiskEvent(
+            event_id=self._ids.ulid(),
+            timestamp=self._clock.now(),
+            cause_id=order.cause_id,
+            rule=verdict.rule,
+            message=verdict.message,
+            values=dict(verdict.values),
+            client_order_id=order.client_order_id,
+            symbol=order.symbol,
+            sleeve=order.sleeve,
+        )
+        self._bus.publish(event, Priority.HIGH)
+
+    def found(self, findings: Findings) -> None:
+        for order in findings.surfaced:
+            self.alert(
+                "orders",
+                f"{order.client_order_id}, whose outcome was not known, is {order.status.value} at the venue.",
+                "It is being cancelled if it is still open.",
+                Severity.ERROR,
+            )
+        for client_order_id in findings.missing:
+            self.alert(
+                "orders", f"The venue no longer knows {client_order_id}.", "Look it up at the venue.", Severity.ERROR
+            )
+        for symbol, quantity in findings.positions.items():
+            self.alert(
+                "positions",
+                f"The venue's position in {symbol} differs from our fills by {quantity}.",
+                f"It is shown under the sleeve {EXTERNAL_SLEEVE}; find out who traded it.",
+                Severity.WARNING,
+            )
+
+    def _system(
+        self, component: str, state: str, message: str, remedy: str, severity: Severity, priority: Priority
+    ) -> None:
+        event = SystemEvent(
+            event_id=self._ids.ulid(),
+            timestamp=self._clock.now(),
+            component=component,
+            state=state,
+            message=message,
+            remedy=remedy,
+            severity=severity,
+        )
+        self._bus.publish(event, priority)
