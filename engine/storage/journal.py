@@ -2,8 +2,8 @@
 
 WAL with synchronous=FULL: `await append(...)` returns when the rows are on the disk. One thread writes; whoever waits
 at the same moment shares one commit. Beside the trail the newest copy of each order and every fill are kept, so that a
-start reads the state without replaying history. Each row's hash covers the row before it: a row that was changed,
-removed or put in between is found when the journal is opened.
+start reads the state without replaying history. Each row's hash covers the row before it, and the newest copies are
+held against the trail: what was changed, removed or put in between is found when the journal is opened.
 """
 
 from __future__ import annotations
@@ -155,24 +155,42 @@ class _Work:
 
 def open_journal(path: Path) -> tuple[Journal, Recovered]:
     """Raises DataError when the journal is damaged, was altered, or cannot be read."""
-    try:
-        database = sqlite3.connect(path, timeout=BUSY_TIMEOUT, check_same_thread=False, isolation_level="IMMEDIATE")
-        database.executescript(SCHEMA)
-        number, last_hash = _verify(database.execute("SELECT number, kind, key, body, hash FROM trail ORDER BY number"))
-        recovered = _recover(database)
-    except (sqlite3.Error, msgspec.MsgspecError) as error:
-        raise DataError(f"The order journal {path} cannot be read: {error}.", _REMEDY) from error
-    return Journal(database, number, last_hash), recovered
+    with contextlib.ExitStack() as on_failure:
+        try:
+            database = sqlite3.connect(path, timeout=BUSY_TIMEOUT, check_same_thread=False, isolation_level="IMMEDIATE")
+            on_failure.callback(database.close)
+            database.executescript(SCHEMA)
+            trail = _Trail(database.execute(f"SELECT number, kind, key, {_BYTES}, hash FROM trail ORDER BY number"))
+            trail.compare(database)
+            recovered = _recover(database)
+        except (sqlite3.Error, msgspec.MsgspecError) as error:
+            raise DataError(f"The order journal {path} cannot be read: {error}.", _REMEDY) from error
+        on_failure.pop_all()
+    return Journal(database, trail.number, trail.hash), recovered
 
 
-def _verify(rows: Iterable[tuple[int, str, str, bytes, bytes]]) -> tuple[int, bytes]:
-    expected, last = 0, GENESIS
-    for number, kind, key, body, row_hash in rows:
-        expected += 1
-        last = _link(last, number, _Row(kind, key, body))
-        if number != expected or last != row_hash:
-            raise DataError(f"The order journal was altered at row {number}.", _REMEDY)
-    return expected, last
+class _Trail:
+    """What the chain of rows says. Raises DataError for a row that does not fit."""
+
+    def __init__(self, rows: Iterable[tuple[int, str, str, bytes, bytes]]) -> None:
+        self.number, self.hash = 0, GENESIS
+        self._copies: dict[tuple[str, str], bytes] = {}
+        for number, kind, key, body, row_hash in rows:
+            self.number += 1
+            self.hash = _link(self.hash, number, _Row(kind, key, body))
+            if number != self.number or self.hash != row_hash:
+                raise DataError(f"The order journal was altered at row {number}.", _REMEDY)
+            if kind != "fill" or (kind, key) not in self._copies:
+                self._copies[kind, key] = hashlib.sha256(body).digest()
+
+    def compare(self, database: sqlite3.Connection) -> None:
+        """The newest copies must be the trail's: each of them, and no other."""
+        for kind, query in _COPIES.items():
+            for key, body in database.execute(query):
+                if self._copies.pop((kind, key), None) != hashlib.sha256(body).digest():
+                    raise DataError(f"The order journal's copy of {kind} {key} was altered.", _REMEDY)
+        for kind, key in self._copies:
+            raise DataError(f"The order journal's copy of {kind} {key} is missing.", _REMEDY)
 
 
 def _recover(database: sqlite3.Connection) -> Recovered:
@@ -204,6 +222,13 @@ def _link(previous: bytes, number: int, row: _Row) -> bytes:
     return digest.digest()
 
 
+_BYTES = "COALESCE(CAST(body AS BLOB), x'')"
+"""Whatever somebody put there, so that it can be compared."""
+_COPIES = {
+    "order": f"SELECT client_order_id, {_BYTES} FROM orders",
+    "fill": f"SELECT execution_id, {_BYTES} FROM fills",
+    "fact": f"SELECT key, {_BYTES} FROM facts",
+}
 _REMEDY = (
     "Keep the file for whoever looks into it, move it aside, and start again: "
     "open orders and positions are read from the venue."
