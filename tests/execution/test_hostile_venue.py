@@ -1,0 +1,190 @@
+"""A venue at its worst, one way at a time: what is heard late, in the wrong order, or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from engine.domain.events import SystemEvent, TradingState
+from engine.domain.orders import OrderStatus, Side
+from engine.portfolio.positions import EXTERNAL_SLEEVE
+from tests.execution.conftest import buy
+from tests.execution.scripted_venue import LOOSE, ScriptedDesk, ScriptedVenue, SkippingClock
+from tests.waiting import until
+
+PATIENT = msgspec.structs.replace(LOOSE, signal_life_s=5.0)
+
+
+@pytest.fixture
+async def scripted(tmp_path: Path) -> AsyncIterator[ScriptedDesk]:
+    clock = SkippingClock()
+    desk = ScriptedDesk(ScriptedVenue(clock), clock, tmp_path / "orders.db", PATIENT)
+    await desk.open()
+    yield desk
+    await desk.close()
+
+
+def held(desk: ScriptedDesk) -> dict[str, Decimal]:
+    return {p.sleeve: p.quantity for p in desk.core.ledger.positions if p.quantity}
+
+
+async def test_a_fill_from_long_before_the_restart_is_found(tmp_path: Path) -> None:
+    clock = SkippingClock()
+    venue = ScriptedVenue(clock)
+    first = ScriptedDesk(venue, clock, tmp_path / "orders.db")
+    await first.open()
+    await first.core.place(buy(5))
+    await first.close()
+    clock.skip(600)
+    second = ScriptedDesk(venue, clock, tmp_path / "orders.db")
+    await second.open()
+    assert held(second) == {"test": 5}
+    await second.close()
+
+
+async def test_a_fill_that_the_stream_lost_is_found_behind_newer_ones(scripted: ScriptedDesk) -> None:
+    await scripted.core.place(buy(5))
+    scripted.venue.news.clear()
+    scripted.clock.skip(600)
+    await scripted.core.place(buy(2, sleeve="other"))
+    scripted.hear()
+    assert held(scripted) == {"other": 2}
+    await scripted.core.reconcile("test")
+    assert held(scripted) == {"test": 5, "other": 2}
+
+
+async def test_a_fill_while_positions_are_compared_is_nobody_elses(scripted: ScriptedDesk) -> None:
+    placed = await scripted.core.place(buy(5, limit="90"))
+    once = iter([lambda: scripted.venue.fill(placed.client_order_id, Decimal(5))])
+    scripted.venue.before_positions = lambda: next(once, lambda: None)()
+    await scripted.core.poll_positions()
+    assert held(scripted) == {"test": 5}
+    scripted.hear()
+    assert held(scripted) == {"test": 5}
+
+
+async def test_while_the_list_of_fills_lags_a_difference_is_not_external(scripted: ScriptedDesk) -> None:
+    scripted.venue.unlisted_fills = True
+    await scripted.core.place(buy(5))
+    await scripted.core.poll_positions()
+    assert held(scripted) == {}
+    scripted.venue.unlisted_fills = False
+    await scripted.core.poll_positions()
+    assert held(scripted) == {"test": 5}
+
+
+async def test_what_nobody_can_explain_is_external_in_the_end_and_told(scripted: ScriptedDesk) -> None:
+    scripted.venue.unlisted_fills = True
+    await scripted.core.place(buy(5))
+    for _ in range(10):
+        await scripted.core.poll_positions()
+    assert held(scripted) == {EXTERNAL_SLEEVE: 5}
+    await until(lambda: not scripted.bus.backlog)
+    told = [event.message for event in scripted.events if isinstance(event, SystemEvent)]
+    assert [message for message in told if "differs from our fills by 5" in message] == [
+        "The venue's position in SPY differs from our fills by 5."
+    ]
+
+
+@pytest.mark.parametrize("answers", [["unsent"], ["drop"], ["late"]])
+@pytest.mark.parametrize("how", ["cancel", "halt"])
+async def test_nothing_is_sent_again_after_a_cancel_or_a_halt(
+    scripted: ScriptedDesk, answers: list[str], how: str
+) -> None:
+    scripted.venue.answers.extend(answers)
+    placing = asyncio.create_task(scripted.core.place(buy(5)))
+    [client_order_id] = await until(lambda: scripted.venue.submits)
+    if how == "cancel":
+        await scripted.core.cancel(client_order_id)
+    else:
+        await scripted.core.set_trading_state(TradingState.HALTED, "test")
+    scripted.clock.skip(10)
+    await placing
+    assert scripted.venue.submits == [client_order_id]
+    assert scripted.venue.orders == {}
+
+
+async def test_what_was_cancelled_before_it_showed_is_cancelled_when_it_shows(scripted: ScriptedDesk) -> None:
+    scripted.venue.answers.append("late")
+    placing = asyncio.create_task(scripted.core.place(buy(5, limit="90")))
+    [client_order_id] = await until(lambda: scripted.venue.submits)
+    await scripted.core.cancel(client_order_id)
+    scripted.clock.skip(10)
+    assert (await placing).status == "unresolved"
+    scripted.venue.arrive()
+    await scripted.core.poll_orders()
+    await until(lambda: scripted.venue.orders[client_order_id].status is OrderStatus.CANCELED)
+
+
+async def test_an_order_ready_to_go_does_not_slip_past_the_emergency_stop(scripted: ScriptedDesk) -> None:
+    tasks: list[asyncio.Task[object]] = []
+    loop = asyncio.get_running_loop()
+    loop.call_soon(lambda: tasks.append(loop.create_task(scripted.core.place(buy(5)))))
+    await asyncio.sleep(0)  # the order's task runs at the stop's first pause
+    await scripted.core.emergency_stop("test", flatten=True)
+    await asyncio.gather(*tasks)
+    assert scripted.venue.submits == []
+
+
+async def test_the_emergency_stop_waits_for_an_order_on_the_wire_and_closes_it(scripted: ScriptedDesk) -> None:
+    scripted.venue.hold = asyncio.Event()
+    placing = asyncio.create_task(scripted.core.place(buy(5)))
+    await until(lambda: scripted.venue.submits)
+    stopping = asyncio.create_task(scripted.core.emergency_stop("test", flatten=True))
+    await until(lambda: scripted.core.trading_state is TradingState.HALTED)
+    hold, scripted.venue.hold = scripted.venue.hold, None
+    hold.set()
+    report = await stopping
+    await placing
+    assert report.flat, report.steps
+    assert scripted.venue.held == {}
+
+
+async def test_the_emergency_stop_does_not_confirm_what_may_still_arrive(scripted: ScriptedDesk) -> None:
+    scripted.venue.answers.append("late")
+    scripted.venue.deaf = True
+    scripted.core._sender._life = 0.05
+    placed = await scripted.core.place(buy(5))
+    scripted.venue.deaf = False
+    assert placed.status == "unresolved"
+    report = await scripted.core.emergency_stop("test", flatten=True)
+    assert not report.flat
+    assert f"perhaps buy 5 SPY ({placed.client_order_id})" in report.text
+
+
+async def test_the_emergency_stop_closes_the_accounts_sum_whatever_the_limits_say(scripted: ScriptedDesk) -> None:
+    await scripted.core.place(buy(5, sleeve="one"))
+    scripted.hear()
+    short = msgspec.structs.replace(buy(3, sleeve="two"), side=Side.SELL)
+    await scripted.core.place(short)
+    scripted.hear()
+    scripted.price = msgspec.structs.replace(scripted.price, age=60.0)
+    scripted.core.ready = False
+    report = await scripted.core.emergency_stop("test", flatten=True)
+    assert report.flat, report.steps
+    assert [fill.quantity for fill in scripted.venue.executions] == [5, 3, 2]
+
+
+async def test_the_emergency_stop_hears_of_fills_by_asking(scripted: ScriptedDesk) -> None:
+    """The stream is dead: what it never told must not be closed twice, or be left with a bot."""
+    await scripted.core.place(buy(5, sleeve="bot"))
+    report = await scripted.core.emergency_stop("test", flatten=True)
+    assert report.flat, report.steps
+    await scripted.core.reconcile("test")
+    assert held(scripted) == {}
+
+
+async def test_a_sleeve_does_not_sell_what_was_sold_elsewhere(scripted: ScriptedDesk) -> None:
+    await scripted.core.place(buy(5, sleeve="bot"))
+    scripted.hear()
+    scripted.venue.executions.clear()
+    await scripted.core.reconcile("test")
+    assert held(scripted) == {"bot": 5, EXTERNAL_SLEEVE: -5}
+    closing = msgspec.structs.replace(buy(5, sleeve="bot"), side=Side.SELL, reduces=True)
+    verdict = scripted.core.check(closing)
+    assert verdict.rule == "still_held"
