@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QLineEdit, QPushButton, QTabWidget, QWidget
 from console import format
 from console.charts.chart import Chart
 from console.models.table import Column, TableModel
+from console.once import Once
 from console.panels.base import Panel
 from console.panels.columns import fill_columns, order_columns, position_columns
 from console.tasks import Tasks
@@ -40,6 +41,7 @@ class Trading(Panel):
         self._loaded = False
         self._loading = 0
         self._fills_drawn = -1
+        self._closing = Once()
         self.ticket = OrderTicket(control, tasks, notify)
         self.ticket.setFixedWidth(250)
         self.chart = Chart()
@@ -207,7 +209,26 @@ class Trading(Panel):
 
     def _close_rows(self, rows: Sequence[PositionRow]) -> None:
         for position in rows:
-            self.tasks.spawn(self.control.close_position(position.key), f"close {position.symbol}")
+            if self._is_being_closed(position):
+                self._notify(f"{position.symbol} is being closed already", "Cancel that order first.", "warning")
+            elif self._closing.begin(position.key):
+                self.tasks.spawn(self._close_one(position), f"close {position.symbol}")
+
+    async def _close_one(self, position: PositionRow) -> None:
+        try:
+            await self.control.close_position(position.key)
+        finally:
+            self._closing.end(position.key)
+
+    def _is_being_closed(self, position: PositionRow) -> bool:
+        """Whether open orders cover it: a second close would open a position on the other side."""
+        side = "sell" if position.quantity > 0 else "buy"
+        working = sum(
+            order.quantity - order.filled_quantity
+            for order in self.views.orders
+            if order.is_open and (order.symbol, order.sleeve, order.side) == (position.symbol, position.sleeve, side)
+        )
+        return working >= abs(position.quantity) - 1e-9
 
     def _cancel_rows(self, rows: Sequence[OrderRow]) -> None:
         for order in rows:

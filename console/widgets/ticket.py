@@ -1,14 +1,19 @@
-"""The order ticket: what it will cost and whether risk lets it pass are shown before it is sent; a double click sends one."""
+"""The order ticket: what it will cost and whether risk lets it pass are shown before it is sent.
+
+A double click, a held Return key and an impatient hand send one order.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QComboBox, QFormLayout, QFrame, QHBoxLayout, QLineEdit, QMessageBox, QVBoxLayout
 
 from console import format
+from console.once import Once
 from console.tasks import Tasks
 from console.theme import SPACE
 from console.widgets.layout import button, label, set_tone
@@ -31,7 +36,11 @@ class OrderTicket(QFrame):
         self._tasks = tasks
         self._notify = notify
         self._symbol = ""
-        self._sending = False
+        self._once = Once()
+        self._rearm = QTimer(self)
+        self._rearm.setSingleShot(True)
+        self._rearm.setTimerType(Qt.TimerType.PreciseTimer)  # a coarse one may come early, and the button stay off
+        self._rearm.timeout.connect(self.tick)
         self._build()
         self._choose_type()
 
@@ -63,18 +72,26 @@ class OrderTicket(QFrame):
         self._estimate.setText(f"≈ {format.money(float(verdict.notional))}" if verdict.notional else format.DASH)
         text = "Risk checks pass." if verdict.allowed else f"{verdict.message} {verdict.remedy}"
         self._say(text, "good" if verdict.allowed else "warning")
-        self._submit.setEnabled(verdict.allowed and not self._sending)
+        self._submit.setEnabled(verdict.allowed and self._once.ready())
         environment = self._control.views.summary.environment.upper()
         self._submit.setText(f"{request.side.value.upper()} {request.quantity:f} {self._symbol} · {environment}")
 
     def submit(self) -> None:
+        """By the button or by Return; what risk refuses now is not sent, whichever way it was asked for."""
         request, _ = self._read()
-        if request is None or self._sending:
-            return
-        if self._control.views.summary.environment == "live":
-            self._confirm(request)
-        else:
-            self._send(request)
+        if request is None or not self._control.check_order(request).allowed:
+            self.tick()
+        elif self._once.begin():
+            self._submit.setEnabled(False)
+            if self._control.views.summary.environment == "live":
+                self._confirm(request)
+            else:
+                self._send(request)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """A key that is held down is pressed once."""
+        keys = {Qt.Key.Key_Return, Qt.Key.Key_Enter}
+        return isinstance(event, QKeyEvent) and event.isAutoRepeat() and event.key() in keys
 
     def _build(self) -> None:
         layout = QVBoxLayout(self)
@@ -103,6 +120,7 @@ class OrderTicket(QFrame):
             field.setAlignment(Qt.AlignmentFlag.AlignRight)
             field.textChanged.connect(lambda _: self.tick())
             field.returnPressed.connect(self.submit)
+            field.installEventFilter(self)
         self._estimate = label("–", "", "ticket.estimate")
         self._estimate.setAlignment(Qt.AlignmentFlag.AlignRight)
         self._verdict = label("", "", "ticket.verdict")
@@ -176,29 +194,38 @@ class OrderTicket(QFrame):
         set_tone(self._verdict, tone)
 
     def _confirm(self, request: OrderRequest) -> None:
+        price = f"limit {request.limit_price:f}" if request.limit_price is not None else "at the market"
         box = QMessageBox(self)
+        box.setObjectName("ticket.confirm")
         box.setWindowTitle("Real money")
         box.setText(f"{request.side.value.upper()} {request.quantity:f} {request.symbol} in the LIVE account?")
-        box.setInformativeText(f"{request.type.value} · worth {self._estimate.text()}")
+        box.setInformativeText(f"{price} · {request.time_in_force.value} · worth {self._estimate.text()}")
         box.setStandardButtons(QMessageBox.StandardButton.Yes | QMessageBox.StandardButton.Cancel)
         box.setDefaultButton(QMessageBox.StandardButton.Cancel)
-        box.finished.connect(lambda code: self._send(request) if code == QMessageBox.StandardButton.Yes else None)
+        box.finished.connect(lambda code: self._confirmed(request, code == QMessageBox.StandardButton.Yes))
+        box.finished.connect(box.deleteLater)
         box.open()
 
+    def _confirmed(self, request: OrderRequest, yes: bool) -> None:
+        if yes:
+            self._send(request)
+        else:
+            self._over()
+
     def _send(self, request: OrderRequest) -> None:
-        if self._sending:
-            return
-        self._sending = True
-        self._submit.setEnabled(False)
         self._tasks.spawn(self._place(request), "place order")
 
     async def _place(self, request: OrderRequest) -> None:
         try:
             placed = await self._control.place_order(request)
         finally:
-            self._sending = False
-            self.tick()
+            self._over()
         self._report(request, placed)
+
+    def _over(self) -> None:
+        self._once.end()
+        self._rearm.start(round(self._once.pause * 1000) + 10)
+        self.tick()
 
     def _report(self, request: OrderRequest, placed: Placed) -> None:
         what = f"{request.side.value} {request.quantity:f} {request.symbol}"
