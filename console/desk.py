@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 
 from PySide6.QtCore import QTimer
-from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QMessageBox
 
 from console.dialogs.emergency import EmergencyDialog
@@ -50,9 +49,7 @@ class Desk:
         window.theme_changed.connect(self._restyle)
         window.tabs.currentChanged.connect(lambda _: self._look_now())
         window.stop_button.held.connect(self._emergency)
-        shortcut = QShortcut(QKeySequence("Ctrl+Shift+Escape"), window)
-        shortcut.setAutoRepeat(False)
-        shortcut.activated.connect(window.stop_button.setFocus)
+        window.stop_button.listen_to_keys()
         self._lag = LagMeter()
         self._measuring = asyncio.get_running_loop().create_task(self._lag.run())
         self._fast, self._slow = QTimer(window), QTimer(window)
@@ -158,8 +155,8 @@ class Desk:
         spawn = self.tasks.spawn
         return [
             Action("&File", "&Backtest…", "file.backtest", self._new_backtest, "Ctrl+B"),
-            Action("&File", "Export report as &HTML…", "file.export.html", lambda: self._export("html")),
-            Action("&File", "Export report as &CSV…", "file.export.csv", lambda: self._export("csv")),
+            Action("&File/&Export report", "&HTML…", "file.export.html", lambda: self._export("html")),
+            Action("&File/&Export report", "&CSV…", "file.export.csv", lambda: self._export("csv")),
             Action("&File", "&Quit", "file.quit", window.close, "Ctrl+Q"),
             Action("&View", "&Overview", "view.overview", lambda: self._open(Overview)),
             Action("&View", "&Trading", "view.trading", lambda: self._open(Trading)),

@@ -96,15 +96,20 @@ class Window(QMainWindow):
 
     def add_actions(self, actions: list[Action]) -> None:
         for action in actions:
-            menu = self._menus.get(action.menu)
-            if menu is None:
-                menu = self._menus[action.menu] = self.menuBar().addMenu(action.menu)
+            menu = self._menu(action.menu)
             found = QAction(action.title, self)
             found.setObjectName(action.name)
             if action.shortcut:
                 found.setShortcut(QKeySequence(action.shortcut))
             found.triggered.connect(lambda _=False, action=action: action.act())
             menu.addAction(found)
+
+    def _menu(self, path: str) -> QMenu:
+        """ "&File" or "&File/&Export report": made where it is not there."""
+        if path not in self._menus:
+            above, _, title = path.rpartition("/")
+            self._menus[path] = self._menu(above).addMenu(title) if above else self.menuBar().addMenu(title)
+        return self._menus[path]
 
     def set_theme(self, name: str) -> None:
         from PySide6.QtWidgets import QApplication

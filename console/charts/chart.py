@@ -56,10 +56,8 @@ class Chart(QWidget):
         self._redraw()
 
     def update_bars(self, bars: Sequence[Bar]) -> None:
-        if not bars:
-            return
-        self.series.update(bars)
-        self._redraw()
+        if self.series.update(bars):
+            self._redraw()
 
     def set_fills(self, fills: Sequence[FillRow]) -> None:
         """Those of the symbol in the chart."""
@@ -115,7 +113,7 @@ class Chart(QWidget):
             plot.setMouseEnabled(x=True, y=False)
             plot.vb.setAutoVisible(y=True)
             plot.vb.enableAutoRange(axis="y")
-            plot.showGrid(x=True, y=True, alpha=0.12)
+            plot.showGrid(x=False, y=plot is self._prices, alpha=0.12)
         self._prices.hideAxis("bottom")
         self._volume.setXLink(self._prices)
         self._volume_axis.setStyle(showValues=False)

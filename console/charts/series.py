@@ -32,16 +32,19 @@ class BarSeries:
             self._append(bar)
 
     def update(self, bars: Sequence[Bar]) -> bool:
-        """Bars from the last known one on: the same start replaces, a later one is added. True when some were added."""
-        before = self._count
+        """Bars from the last known one on: the same start replaces, a later one is added. True when anything changed."""
+        changed = False
         for bar in bars:
             time = bar.timestamp / NANOSECONDS
             position = int(np.searchsorted(self.column("time"), time))
             if position == self._count:
                 self._append(bar)
+                changed = True
             elif self._data[0, position] == time:
+                before = self._data[:, position].copy()
                 self._write(position, bar)
-        return self._count > before
+                changed |= not np.array_equal(before, self._data[:, position])
+        return changed
 
     def position_of(self, time: float) -> float:
         """Where a moment lies on the x axis: in the bar that holds it."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QElapsedTimer, QRectF, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QPainter, QPaintEvent
-from PySide6.QtWidgets import QPushButton, QWidget
+from PySide6.QtCore import QElapsedTimer, QEvent, QObject, QRectF, Qt, QTimer, Signal
+from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QApplication, QPushButton, QWidget
 
 from console.theme import font, tokens
 
 HOLD = 1_000
 """Milliseconds."""
+HOLD_KEYS = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
 
 
 class StopButton(QPushButton):
@@ -31,6 +32,24 @@ class StopButton(QPushButton):
         self._timer.timeout.connect(self._check)
         self.pressed.connect(self.begin)
         self.released.connect(self.abandon)
+
+    def listen_to_keys(self) -> None:
+        """Ctrl+Shift+Esc held anywhere in the program counts like the button held."""
+        app = QApplication.instance()
+        assert app is not None
+        app.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() not in {QEvent.Type.KeyPress, QEvent.Type.KeyRelease}:
+            return False
+        assert isinstance(event, QKeyEvent)
+        if event.key() != Qt.Key.Key_Escape or event.isAutoRepeat():
+            return False
+        if event.type() == QEvent.Type.KeyRelease:
+            self.abandon()
+        elif event.modifiers() == HOLD_KEYS and self.isEnabled() and not self._since.isValid():
+            self.begin()
+        return False
 
     def begin(self) -> None:
         self._since.start()

@@ -55,6 +55,9 @@ class ExchangeSection(Section):
     seed: int = Field(1, ge=0, description="the same seed gives the same prices")
     speed: float = Field(1.0, gt=0, le=1000, description="how much faster than real time a replay runs")
     replay: Path | None = Field(None, description="folder with recorded Parquet data; empty for synthetic prices")
+    keys: dict[str, SecretStr] = Field(
+        default_factory=dict, description="key id = secret that `paddock exchange` takes; empty for any pair"
+    )
     day: str | None = Field(None, pattern=r"^\d{4}-\d{2}-\d{2}$", description="day of the recording, YYYY-MM-DD")
 
 
@@ -98,7 +101,7 @@ class RiskSection(Section):
 
 class ConsoleSection(Section):
     theme: Literal["dark", "light"] | None = Field(None, description="empty keeps the window's last choice")
-    refresh_hz: int = Field(15, ge=2, le=60)
+    refresh_hz: int = Field(10, ge=2, le=60)
 
 
 def _demo_bots() -> list[BotSection]:

@@ -19,7 +19,8 @@ def bar(minute: int, close: float = 100.0) -> Bar:
 def test_the_last_bar_is_replaced_and_later_ones_are_added() -> None:
     series = BarSeries()
     series.set([bar(1), bar(2)])
-    assert not series.update([bar(2, 101.0)])
+    assert not series.update([bar(2)])
+    assert series.update([bar(2, 101.0)])
     assert series.update([bar(2, 102.0), bar(3)])
     np.testing.assert_array_equal(series.column("close"), [100.0, 102.0, 100.0])
     assert series.last_start == 3 * 60 * 10**9

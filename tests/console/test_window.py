@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QLineEdit, QWidget
 
 from console.desk import Desk
 from console.theme import apply_theme, load_fonts
+from console.widgets.stop_button import HOLD_KEYS
 from console.widgets.table import TableView
 from console.widgets.ticket import read_number
 from console.window import TABS, Window
@@ -142,7 +143,8 @@ def test_doubtful_numbers_are_refused(text: str) -> None:
     assert problem
 
 
-def test_the_emergency_stop_needs_a_held_button(run: Run, window: Window) -> None:
+@pytest.mark.parametrize("by", ["mouse", "keys"])
+def test_the_emergency_stop_needs_to_be_held(run: Run, window: Window, by: str) -> None:
     engine = ScriptedEngine()
 
     async def main() -> None:
@@ -150,8 +152,12 @@ def test_the_emergency_stop_needs_a_held_button(run: Run, window: Window) -> Non
         desk.engine_runs()
         button = find(window, "emergency.stop")
         QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+        QTest.keyClick(window, Qt.Key.Key_Escape, HOLD_KEYS)
         assert engine.asked == []
-        QTest.mousePress(button, Qt.MouseButton.LeftButton)
+        if by == "mouse":
+            QTest.mousePress(button, Qt.MouseButton.LeftButton)
+        else:
+            QTest.keyPress(window, Qt.Key.Key_Escape, HOLD_KEYS)
         await until(lambda: engine.asked)
         text = window.findChild(QWidget, "emergency.text")
         assert text is not None
