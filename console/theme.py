@@ -193,4 +193,8 @@ def _style_sheet(t: Tokens) -> str:
     QStatusBar {{ background: {t.surface}; border-top: 1px solid {t.border}; }}
     QStatusBar::item {{ border: 0; }}
     QCheckBox {{ spacing: 6px; }}
+    QCheckBox::indicator {{ width: 13px; height: 13px; border: 1px solid {t.muted}; border-radius: 3px;
+        background: {t.background}; }}
+    QCheckBox::indicator:checked {{ background: {t.accent}; border-color: {t.accent}; }}
+    QCheckBox::indicator:focus {{ border-color: {t.accent}; }}
     """

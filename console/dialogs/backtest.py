@@ -28,6 +28,8 @@ from engine.domain.market import Timeframe
 from engine.strategies.catalogue import build, catalogue
 
 AS_IN_FILE = "as in the file"
+FIRST_PARAMETER = 2
+"""The row of the form below the strategy and what it is."""
 
 
 class BacktestDialog(QDialog):
@@ -56,18 +58,16 @@ class BacktestDialog(QDialog):
         self._timeframe.addItems([AS_IN_FILE, *[t.value for t in Timeframe if t is not Timeframe.SECOND_1]])
         self._start, self._end = self._line("backtest.start"), self._line("backtest.end")
         for field in (self._start, self._end):
-            field.setPlaceholderText("YYYY-MM-DD, empty for all")
+            field.setPlaceholderText("YYYY-MM-DD")
         self._capital = self._line("backtest.capital", "100000")
         self._commission, self._slippage = self._line("backtest.commission", "0"), self._line("backtest.slippage", "1")
         self._short = QCheckBox("may sell short")
         self._problem = label("", "", "backtest.problem")
         self._problem.setWordWrap(True)
         set_tone(self._problem, "bad")
-        self._parameters = QFormLayout()
-        form = QFormLayout()
+        self._form = form = QFormLayout()
         form.addRow("Strategy", self._strategy)
         form.addRow("", self._about)
-        form.addRow(self._parameters)
         form.addRow("Data", row(self._path, browse))
         form.addRow("Symbol", self._symbol)
         form.addRow("Bars", self._timeframe)
@@ -75,7 +75,8 @@ class BacktestDialog(QDialog):
         form.addRow("Capital ($)", self._capital)
         form.addRow("Commission ($ a share), slippage (bp)", row(self._commission, self._slippage))
         form.addRow("", self._short)
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
+        buttons = QDialogButtonBox()
+        buttons.addButton("Cancel", QDialogButtonBox.ButtonRole.RejectRole)
         run = button("Run", "backtest.run", "primary")
         buttons.addButton(run, QDialogButtonBox.ButtonRole.AcceptRole)
         run.setDefault(True)
@@ -95,8 +96,8 @@ class BacktestDialog(QDialog):
         return field
 
     def _show_parameters(self) -> None:
-        while self._parameters.rowCount():
-            self._parameters.removeRow(0)
+        for line in self._fields.values():
+            self._form.removeRow(line)
         self._fields.clear()
         entry = self._entries[self._strategy.currentIndex()]
         self._about.setText(entry.description)
@@ -109,7 +110,7 @@ class BacktestDialog(QDialog):
             line.setToolTip(_range(meta))
             name = QLabel(field.name.replace("_", " "))
             name.setToolTip(_range(meta))
-            self._parameters.addRow(name, line)
+            self._form.insertRow(FIRST_PARAMETER + len(self._fields), name, line)
             self._fields[field.name] = line
 
     def _browse(self) -> None:

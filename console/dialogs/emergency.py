@@ -24,7 +24,8 @@ class EmergencyDialog(QDialog):
         self._steps = QPlainTextEdit()
         self._steps.setReadOnly(True)
         self._steps.setFont(mono())
-        self._buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        self._buttons = QDialogButtonBox()
+        self._buttons.addButton("Close", QDialogButtonBox.ButtonRole.RejectRole)
         self._buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
         for widget in (self._text, self._busy, self._steps, self._buttons):

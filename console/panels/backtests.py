@@ -75,7 +75,7 @@ class Backtests(Panel):
             ),
             sizes=[380, 280], vertical=True, name="backtests.right",
         )  # fmt: skip
-        self.body.addWidget(splitter(left, results, sizes=[420, 860], name="backtests.splitter"))
+        self.body.addWidget(splitter(left, results, sizes=[440, 840], name="backtests.splitter"))
         self._show_running(False)
         self._show(None)
 
@@ -190,13 +190,13 @@ def _run_columns() -> list[Column[BacktestResult]]:
         return result.metrics.get("total_return", 0.0)
 
     return [
-        Column("When", lambda r: format.exact(r.created_at)[5:16], lambda r: r.created_at, width=90),
+        Column("When", lambda r: format.exact(r.created_at)[5:16], lambda r: r.created_at, width=104),
         Column("Strategy", lambda r: r.spec.strategy, width=100),
         Column("Symbol", lambda r: r.spec.symbol, width=64),
         Column("Return", lambda r: format.percent(gained(r), sign=True), gained,
                tone=lambda r: "up" if gained(r) > 0 else "down", width=72, right=True),
         Column("Sharpe", lambda r: f"{r.metrics.get('sharpe', 0.0):.2f}", lambda r: r.metrics.get("sharpe", 0.0),
-               width=60, right=True),
+               width=66, right=True),
         Column("Trades", lambda r: str(len(r.trades)), lambda r: len(r.trades), width=56, right=True),
     ]  # fmt: skip
 
@@ -216,8 +216,8 @@ def _metric_columns() -> list[Column[tuple[str, float]]]:
 
 def _trade_columns() -> list[Column[BacktestTrade]]:
     return [
-        Column("Opened", lambda r: format.exact(r.opened_at)[:16], lambda r: r.opened_at, width=120),
-        Column("Closed", lambda r: format.exact(r.closed_at)[:16], lambda r: r.closed_at, width=120),
+        Column("Opened", lambda r: format.exact(r.opened_at)[:16], lambda r: r.opened_at, width=136),
+        Column("Closed", lambda r: format.exact(r.closed_at)[:16], lambda r: r.closed_at, width=136),
         Column("Side", lambda r: r.side, width=48),
         Column("Quantity", lambda r: format.quantity(r.quantity), lambda r: r.quantity, width=70, right=True),
         Column("Entry", lambda r: format.price(r.entry_price), lambda r: r.entry_price, width=76, right=True),

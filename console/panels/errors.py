@@ -113,7 +113,7 @@ def _columns() -> list[Column[ErrorRow]]:
         Column("What", lambda r: r.message.splitlines()[0] if r.message else "", width=330),
         Column("Kind", lambda r: r.category, width=70),
         Column("Count", lambda r: f"{r.count:,}", lambda r: r.count, width=58, right=True),
-        Column("Last", lambda r: format.ago(r.last_seen, time.time_ns()), lambda r: r.last_seen, width=96, right=True,
+        Column("Last", lambda r: format.ago(r.last_seen, time.time_ns()), lambda r: r.last_seen, width=112, right=True,
                tooltip=lambda r: format.exact(r.last_seen)),
         Column("State", lambda r: r.state, width=80, tone=lambda r: "bad" if r.state == "regressed" else ""),
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Print the settings that hold as TOML that can be saved as a configuration file; secrets are masked."""
+"""Print the settings that hold as TOML, in the form of the configuration file; secrets are masked."""
 
 from __future__ import annotations
 
