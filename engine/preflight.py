@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
+
 from engine.config.load import require_keys
 from engine.config.settings import Settings
-from engine.domain.errors import ConfigurationError
+from engine.domain.errors import ConfigurationError, UnavailableError
 from engine.exchange.assets import PROFILES
 from engine.exchange.prices.recording import choose_day, recorded_symbols
 from engine.strategies.catalogue import build
@@ -13,10 +15,12 @@ from engine.strategies.catalogue import build
 def checked(settings: Settings) -> Settings:
     """The settings as they will be used: in a replay without named symbols, those of the recording.
 
-    Raises ConfigurationError or DataError with the remedy.
+    Raises ConfigurationError, DataError or UnavailableError with the remedy.
     """
     require_keys(settings)
     settings = _with_recorded_symbols(settings)
+    if settings.environment == "demo" and settings.exchange.port:
+        _require_free(settings.exchange.port)
     for bot in settings.active_bots:
         build(bot.strategy, bot.parameters)
         unknown = [symbol for symbol in bot.symbols if symbol not in settings.symbols]
@@ -26,6 +30,18 @@ def checked(settings: Settings) -> Settings:
                 "Add it to symbols, or take it from the bot.",
             )
     return settings
+
+
+def _require_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise UnavailableError(
+                f"Port {port}, where the exchange should listen, cannot be used: {error.strerror}.",
+                "Stop the program that uses it, or set port = 0 in [exchange] to take a free one.",
+            ) from None
 
 
 def _with_recorded_symbols(settings: Settings) -> Settings:

@@ -167,12 +167,12 @@ def test_a_port_in_use_is_told(tmp_path: Path) -> None:
         )
         assert run.returncode == 69
         assert str(port) in run.stderr
-        run = subprocess.run(
-            command("headless", "--data", str(tmp_path)), capture_output=True, text=True, timeout=60,
-            env={**os.environ, "PADDOCK_EXCHANGE__PORT": str(port)}, check=False,
-        )  # fmt: skip
-        assert run.returncode == 69
-        assert str(port) in run.stdout + run.stderr
+        data = tmp_path / "data"
+        code, text = refuse(
+            "headless", "--data", str(data), data=data, environment={"PADDOCK_EXCHANGE__PORT": str(port)}
+        )
+        assert code == 69
+        assert str(port) in text
 
 
 def test_wrong_keys_and_no_network_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
