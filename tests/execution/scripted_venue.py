@@ -7,7 +7,7 @@ What it did is in `orders` and `executions`, which the tests audit; what it told
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -74,6 +74,7 @@ class ScriptedVenue:
         self.executions: list[VenueFill] = []
         self.news: deque[TradeUpdate] = deque()
         self.answers: deque[str] = deque()
+        self.fired: Counter[str] = Counter()
         self.deaf = False
         """True: reads fail."""
         self.unlisted_fills = False
@@ -100,6 +101,7 @@ class ScriptedVenue:
             await self.hold.wait()
         await asyncio.sleep(0)
         way = self.answers.popleft() if self.answers else "answer"
+        self.fired[way] += 1
         if way == "unsent":
             raise NotSentError("429")
         if way == "refuse":
