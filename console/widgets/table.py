@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, Qt, Signal
+from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPersistentModelIndex, QPoint, QRect, Qt, Signal
 from PySide6.QtGui import QColor, QGuiApplication, QKeySequence, QPainter, QPaintEvent, QPalette, QShortcut
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -81,7 +81,9 @@ class TableView(QTableView):
         """Select the first row that fits; False when none does."""
         for position in range(self.filtered.rowCount()):
             if accept(self._row(position)):
-                self.selectRow(position)
+                # Not selectRow: it does nothing while the header has not been laid out.
+                flags = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
+                self.selectionModel().setCurrentIndex(self.filtered.index(position, 0), flags)
                 return True
         return False
 
