@@ -6,9 +6,10 @@ from engine.bus import Bus
 from engine.clock import Clock, IdFactory
 from engine.control import Verdict
 from engine.domain.events import Priority, RiskEvent, Severity, SystemEvent, TradingState
-from engine.domain.orders import Order
+from engine.domain.orders import Fill, Order
 from engine.execution.reconcile import Findings
 from engine.portfolio.positions import EXTERNAL_SLEEVE
+from engine.risk.limits import Limits
 
 
 class Alarms:
@@ -30,6 +31,15 @@ class Alarms:
             f"What became of {order.client_order_id} is not known: {said}",
             "Its exposure stays reserved and the venue is asked until it shows; see it at the venue too.",
             Severity.CRITICAL,
+        )
+
+    def paused(self, fill: Fill, limits: Limits) -> None:
+        self.alert(
+            "risk",
+            f"{fill.sleeve} filled {limits.repeated_fills} orders one way in {fill.symbol} "
+            f"within {limits.repeated_window_s:g} s and is paused there.",
+            "Look at the bot; it goes on by itself after the pause.",
+            Severity.WARNING,
         )
 
     def blocked(self, order: Order, verdict: Verdict) -> None:

@@ -14,7 +14,7 @@ from decimal import Decimal
 import msgspec
 
 from engine.broker.base import VenueFill, VenueOrder
-from engine.domain.orders import Fill, Order, OrderStatus
+from engine.domain.orders import Fill, Order, OrderRequest, OrderStatus
 from engine.portfolio.positions import EXTERNAL_SLEEVE
 
 ORDERS_KEPT = 5_000
@@ -206,3 +206,20 @@ def _is_news(order: Order, said: VenueOrder, first_seen: bool) -> bool:
 def copy_of(order: Order) -> Order:
     """An order as it is now, for an event that outlives this moment."""
     return msgspec.structs.replace(order)
+
+
+def order_of(request: OrderRequest, client_order_id: str, now: int) -> Order:
+    """A new order, not yet written down."""
+    return Order(
+        client_order_id=client_order_id,
+        symbol=request.symbol,
+        side=request.side,
+        quantity=request.quantity,
+        type=request.type,
+        time_in_force=request.time_in_force,
+        limit_price=request.limit_price,
+        sleeve=request.sleeve,
+        created_at=now,
+        updated_at=now,
+        cause_id=request.cause_id,
+    )

@@ -21,31 +21,33 @@ from engine.domain.events import PortfolioEvent, Severity, TradingState
 from engine.domain.orders import Fill, Order, OrderRequest, OrderStatus
 from engine.domain.portfolio import Account, VenuePosition
 from engine.execution.alarms import Alarms
+from engine.execution.book import order_of
 from engine.execution.emergency import EmergencyStop
 from engine.execution.ledger import Ledger
 from engine.execution.reconcile import Findings, Reconciler
 from engine.execution.sender import Sender
+from engine.execution.switch import TradingSwitch
 from engine.portfolio.positions import EXTERNAL_SLEEVE
 from engine.portfolio.targets import closing_orders
 from engine.risk import gate
-from engine.risk.breaker import RepetitionWatch, state_for
+from engine.risk.breaker import RepetitionWatch
 from engine.risk.context import Context, PriceView
 from engine.risk.limits import Limits
 from engine.risk.rules import DAY
-from engine.storage.journal import Fact, Journal, Recovered
+from engine.storage.journal import Journal, Recovered
 
 log = logging.getLogger(__name__)
 
 Prices = Callable[[str], PriceView | None]
 
-_SEVERITY = {TradingState.ACTIVE: 0, TradingState.REDUCING: 1, TradingState.HALTED: 2}
 _DOUBTFUL = {OrderStatus.INTENT, OrderStatus.SENT, OrderStatus.UNRESOLVED}
-STATE_FACT = "trading_state"
-PEAK_FACT = "equity_peak"
 
 
 class TradingCore:
-    """Lives on the engine's event loop. `recover` and `account` come before the first order can pass."""
+    """Lives on the engine's event loop. An order can pass once `refresh_account`, `refresh_market` and `reconcile` worked.
+
+    `ids` makes the client order ids, `prices` gives the newest quote of a symbol.
+    """
 
     def __init__(
         self,
@@ -67,9 +69,9 @@ class TradingCore:
         """False while our picture of the venue may be wrong: then nothing that adds risk passes."""
         self.ledger = Ledger(journal, recovered, bus, clock, ids, environment, self._on_fill)
         self._broker = broker
-        self._journal = journal
         self._bus = bus
         self._alarms = Alarms(bus, clock, ids)
+        self._switch = TradingSwitch(journal, recovered, self._alarms)
         self._clock = clock
         self._ids = ids
         self._environment = environment
@@ -81,11 +83,15 @@ class TradingCore:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._cancel_wanted: set[str] = set()
         self._emergency: EmergencyStop | None = None
-        state, _, reason = recovered.facts.get(STATE_FACT, TradingState.ACTIVE.value).partition("|")
-        self.trading_state = TradingState(state)
-        self.trading_state_reason = reason
-        self._peak = Decimal(recovered.facts.get(PEAK_FACT, "0"))
         self._drop_unsent()
+
+    @property
+    def trading_state(self) -> TradingState:
+        return self._switch.state
+
+    @property
+    def trading_state_reason(self) -> str:
+        return self._switch.reason
 
     # Orders
 
@@ -106,6 +112,7 @@ class TradingCore:
             await self.ledger.save(order)
         except OrderError as error:
             order.status, order.message = OrderStatus.REJECTED, error.message
+            self.ledger.settle(order)
             self._alarms.alert("journal", error.message, error.remedy, Severity.CRITICAL)
             return Placed(client_order_id=order.client_order_id, status=order.status.value, message=error.message)
         outcome = await self._sender.send(order, lambda: self._is_wanted(order, emergency))
@@ -146,8 +153,8 @@ class TradingCore:
 
     async def emergency_stop(self, reason: str, flatten: bool) -> EmergencyReport:
         # Halted here and now; writing it down must not hold up the cancels, nor a full disk prevent them.
-        self._change_state(TradingState.HALTED, reason)
-        self._spawn(self._write_state(), "halt")
+        self._switch.turn(TradingState.HALTED, reason)
+        self._spawn(self._switch.write(), "halt")
         for order in self.ledger.book.open:
             self._cancel_wanted.add(order.client_order_id)
         self._emergency = EmergencyStop(self._broker, self._clock, self._flatten, self._doubtful)
@@ -158,15 +165,8 @@ class TradingCore:
     async def set_trading_state(self, state: TradingState, reason: str) -> None:
         """Survives a restart. Raises OrderError when it cannot be written down; it holds all the same."""
         if (state, reason) != (self.trading_state, self.trading_state_reason):
-            self._change_state(state, reason)
-            await self._write_state()
-
-    def _change_state(self, state: TradingState, reason: str) -> None:
-        self.trading_state, self.trading_state_reason = state, reason
-        self._alarms.trading_state(state, reason)
-
-    async def _write_state(self) -> None:
-        await self._journal.append(Fact(STATE_FACT, f"{self.trading_state.value}|{self.trading_state_reason}"))
+            self._switch.turn(state, reason)
+            await self._switch.write()
 
     # News
 
@@ -196,13 +196,8 @@ class TradingCore:
     async def refresh_account(self) -> None:
         account = await self._broker.account()
         self.account = account
-        if account.equity > self._peak:
-            self._peak = account.equity
-            self._journal.append_soon(Fact(PEAK_FACT, str(self._peak))).add_done_callback(_consume)
         self._bus.publish(PortfolioEvent(event_id=self._ids.ulid(), timestamp=self._clock.now(), account=account))
-        wanted, reason = state_for(account, self._peak, self.limits)
-        if _SEVERITY[wanted] > _SEVERITY[self.trading_state]:
-            await self.set_trading_state(wanted, reason)
+        await self._switch.follow(account, self.limits)
 
     async def refresh_market(self) -> None:
         self.market_open = (await self._broker.clock()).is_open
@@ -271,20 +266,8 @@ class TradingCore:
         return max((p.last_price for p in self.ledger.positions if p.symbol == symbol), default=Decimal(0))
 
     def _new_order(self, request: OrderRequest) -> Order:
-        now = self._clock.now()
-        return Order(
-            client_order_id=f"{self._environment}-{request.sleeve}-{self._ids.ulid().lower()}",
-            symbol=request.symbol,
-            side=request.side,
-            quantity=request.quantity,
-            type=request.type,
-            time_in_force=request.time_in_force,
-            limit_price=request.limit_price,
-            sleeve=request.sleeve,
-            created_at=now,
-            updated_at=now,
-            cause_id=request.cause_id,
-        )
+        client_order_id = f"{self._environment}-{request.sleeve}-{self._ids.ulid().lower()}"
+        return order_of(request, client_order_id, self._clock.now())
 
     def _block(self, order: Order, verdict: Verdict) -> Placed:
         order.status, order.message = OrderStatus.BLOCKED, verdict.message
@@ -307,15 +290,8 @@ class TradingCore:
         return ", ".join(f"{one.status} {one.message}".strip() for one in placed) or "nothing to close"
 
     def _on_fill(self, fill: Fill) -> None:
-        if fill.sleeve in {EXTERNAL_SLEEVE} or not self._repetition.note(fill, self._clock.monotonic()):
-            return
-        self._alarms.alert(
-            "risk",
-            f"{fill.sleeve} filled {self.limits.repeated_fills} orders one way in {fill.symbol} "
-            f"within {self.limits.repeated_window_s:g} s and is paused there.",
-            "Look at the bot; it goes on by itself after the pause.",
-            Severity.WARNING,
-        )
+        if fill.sleeve != EXTERNAL_SLEEVE and self._repetition.note(fill, self._clock.monotonic()):
+            self._alarms.paused(fill, self.limits)
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         async def guarded() -> None:
@@ -327,8 +303,3 @@ class TradingCore:
         task = asyncio.create_task(guarded(), name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _consume(written: asyncio.Future[None]) -> None:
-    if not written.cancelled() and (error := written.exception()) is not None:
-        log.warning("%s", error)

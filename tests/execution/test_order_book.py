@@ -82,6 +82,18 @@ def test_a_cancelled_order_keeps_what_was_filled(story: list[VenueOrder | VenueF
     assert told(story) == (OrderStatus.CANCELED, Decimal(4), Decimal(4))
 
 
+def test_the_venues_rejection_stays_and_ours_gives_way_to_the_venues_word() -> None:
+    book = OrderBook("demo")
+    book.add(ours())
+    book.take_order(said(OrderStatus.REJECTED, 0), 1)
+    assert book.take_order(said(OrderStatus.PENDING_NEW, 0), 2) is None
+    mistaken = OrderBook("demo")
+    mistaken.add(msgspec.structs.replace(ours(), status=OrderStatus.REJECTED))
+    found = mistaken.take_order(said(OrderStatus.NEW, 0), 1)
+    assert found is not None
+    assert found.status is OrderStatus.NEW
+
+
 def test_an_order_with_our_prefix_is_adopted_and_others_are_foreign() -> None:
     book = OrderBook("demo")
     mine = msgspec.structs.replace(said(OrderStatus.NEW, 0), client_order_id="demo-sma-cross-01abc")

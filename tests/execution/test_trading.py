@@ -13,6 +13,7 @@ import pytest
 from engine.domain.events import TradingState
 from engine.domain.orders import Order, OrderStatus, OrderType, Side, TimeInForce
 from engine.exchange.server import ExchangeServer
+from engine.execution import emergency
 from engine.portfolio.positions import EXTERNAL_SLEEVE
 from engine.risk.context import PriceView
 from engine.storage.journal import open_journal
@@ -175,7 +176,10 @@ async def test_the_emergency_stop_ends_flat_whatever_is_open(desk: Desk) -> None
     assert desk.core.trading_state is TradingState.HALTED
 
 
-async def test_without_an_answer_the_emergency_stop_says_so(exchange: ExchangeServer, desk: Desk) -> None:
+async def test_without_an_answer_the_emergency_stop_says_so(
+    exchange: ExchangeServer, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(emergency, "PHASE", 1.0)
     await desk.core.place(buy(1))
     await fault(exchange, kind="http_status", status=503, count=10_000)
     report = await desk.core.emergency_stop("test", flatten=True)

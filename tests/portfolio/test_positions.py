@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.domain.orders import Fill, Side
-from engine.domain.portfolio import VenuePosition
+from engine.domain.portfolio import Position, VenuePosition
 from engine.portfolio.positions import EXTERNAL_SLEEVE, Positions
-from engine.portfolio.targets import SleevePlan, order_for
+from engine.portfolio.targets import SleevePlan, closing_orders, order_for
 
 quantities = st.integers(1, 500).map(Decimal)
 prices = st.decimals("0.01", "5000", places=2)
@@ -84,3 +84,25 @@ def test_a_small_change_is_not_worth_an_order_but_closing_is() -> None:
     closing = order_for(plan, "SPY", 0.0, Decimal(10), Decimal(2), "")
     assert closing is not None
     assert closing.quantity == 2
+
+
+@given(st.lists(st.integers(-50, 50), max_size=6))
+def test_closing_brings_the_account_to_zero_and_never_through_it(quantities: list[int]) -> None:
+    held = [Position(symbol="SPY", sleeve=f"s{number}", quantity=Decimal(q)) for number, q in enumerate(quantities)]
+    net = sum((position.quantity for position in held), Decimal(0))
+    own = {position.sleeve: position.quantity for position in held}
+    left = net
+    for request in closing_orders(held):
+        assert request.reduces
+        assert request.quantity <= abs(own[request.sleeve])
+        left += request.side.sign * request.quantity
+        assert left * net >= 0
+    assert left == 0
+
+
+def test_symbols_named_but_not_settled_are_left_as_they_are() -> None:
+    positions = Positions()
+    positions.apply(fill(1, Side.BUY, Decimal(10), Decimal(100)))
+    assert positions.differences([]) == {"SPY": Decimal(-10)}
+    assert positions.agree_with([], but={"SPY"}) == {}
+    assert positions.net("SPY") == 10

@@ -86,6 +86,8 @@ def test_sub_dollar_prices_have_four_decimals() -> None:
         ({"price": PriceView(bid=99, ask=100, last=100, age=5.0)}, ""),
         ({"price": PriceView(bid=99, ask=100, last=100, age=5.01)}, "fresh_quote"),
         ({"price": PriceView(bid=99, ask=100, last=100, age=float("nan"))}, "fresh_quote"),
+        ({"price": PriceView(bid=99, ask=100, last=100, age=-1.0)}, ""),
+        ({"price": PriceView(bid=99, ask=100, last=100, age=-3600.0)}, "fresh_quote"),
         ({"price": PriceView(bid=0, ask=0, last=0, age=0)}, "fresh_quote"),
         ({"price": PriceView(bid=float("nan"), ask=float("nan"), last=float("nan"), age=0)}, "fresh_quote"),
         ({"account": None}, "account_usable"),
@@ -193,3 +195,25 @@ def test_halted_lets_nothing_pass_but_the_emergency_stop() -> None:
     halted = {"trading_state": TradingState.HALTED, **HELD}
     assert rule(request("5", Side.SELL), **halted) == "trading_state"
     assert rule(request("5", Side.SELL), emergency=True, **halted) == ""
+
+
+def test_coins_cannot_be_sold_short_whatever_the_account_may() -> None:
+    coins = msgspec.structs.replace(request(side=Side.SELL), symbol="BTC/USD")
+    assert rule(coins) == "no_short"
+    assert rule(coins, net_position=Decimal(1)) == ""
+
+
+def test_the_emergency_stop_is_held_up_by_no_limit() -> None:
+    asked = request("5000", Side.SELL)
+    worst = {"price": None, "ready": False, "recent_orders": tuple(order() for _ in range(600))}
+    assert rule(asked, **worst) != ""
+    assert rule(asked, emergency=True, trading_state=TradingState.HALTED, **worst) == ""
+
+
+def test_a_sleeve_closes_only_what_is_still_at_the_venue() -> None:
+    closing = msgspec.structs.replace(request("5", Side.SELL), reduces=True)
+    elsewhere = {"net_position": Decimal(2), "sleeve_position": Decimal(5), "external_position": Decimal(-3)}
+    assert rule(closing, **elsewhere) == "still_held"
+    assert rule(msgspec.structs.replace(closing, quantity=Decimal(2)), **elsewhere) == ""
+    own = {"net_position": Decimal(8), "sleeve_position": Decimal(5), "external_position": Decimal(3)}
+    assert rule(closing, **own) == ""

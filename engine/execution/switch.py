@@ -1,0 +1,54 @@
+"""The trading state: ACTIVE, REDUCING or HALTED, by a person's will or by losses; it survives a restart."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from decimal import Decimal
+
+from engine.domain.events import TradingState
+from engine.domain.portfolio import Account
+from engine.execution.alarms import Alarms
+from engine.risk.breaker import state_for
+from engine.risk.limits import Limits
+from engine.storage.journal import Fact, Journal, Recovered
+
+log = logging.getLogger(__name__)
+
+STATE_FACT = "trading_state"
+PEAK_FACT = "equity_peak"
+_SEVERITY = {TradingState.ACTIVE: 0, TradingState.REDUCING: 1, TradingState.HALTED: 2}
+
+
+class TradingSwitch:
+    def __init__(self, journal: Journal, recovered: Recovered, alarms: Alarms) -> None:
+        self._journal = journal
+        self._alarms = alarms
+        state, _, reason = recovered.facts.get(STATE_FACT, TradingState.ACTIVE.value).partition("|")
+        self.state = TradingState(state)
+        self.reason = reason
+        self._peak = Decimal(recovered.facts.get(PEAK_FACT, "0"))
+
+    def turn(self, state: TradingState, reason: str) -> None:
+        """Holds at once; `write` makes it last."""
+        self.state, self.reason = state, reason
+        self._alarms.trading_state(state, reason)
+
+    async def write(self) -> None:
+        """Raises OrderError when it cannot be written down."""
+        await self._journal.append(Fact(STATE_FACT, f"{self.state.value}|{self.reason}"))
+
+    async def follow(self, account: Account, limits: Limits) -> None:
+        """Let losses turn it down; only a person turns it up again. Raises OrderError as `write` does."""
+        if account.equity > self._peak:
+            self._peak = account.equity
+            self._journal.append_soon(Fact(PEAK_FACT, str(self._peak))).add_done_callback(_report_failure)
+        wanted, reason = state_for(account, self._peak, limits)
+        if _SEVERITY[wanted] > _SEVERITY[self.state]:
+            self.turn(wanted, reason)
+            await self.write()
+
+
+def _report_failure(written: asyncio.Future[None]) -> None:
+    if not written.cancelled() and (error := written.exception()) is not None:
+        log.warning("%s", error)
