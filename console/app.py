@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 STOP_TIMEOUT = 5.0
+CANCEL_TIMEOUT = 2.0
 THREADS = 4
 
 
@@ -107,9 +108,9 @@ class Application:
             self._open_desk(engine)
             code = await self._live(engine, starting)
         finally:
-            await self._stop(engine, starting)
+            clean = await self._stop(engine, starting)
         self._window.leave()
-        return code
+        return code or int(not clean)
 
     def _open_desk(self, engine: Any) -> None:
         # pyqtgraph and the panels: half a second, so after the first paint.
@@ -154,18 +155,24 @@ class Application:
             sys.stderr.write(f"paddock: {row.component}: {row.message}\n")
         return 1 if bad else 0
 
-    async def _stop(self, engine: Any, starting: asyncio.Task[None]) -> None:
-        self._window.status.say("Stopping the engine and its processes…")
+    async def _stop(self, engine: Any, starting: asyncio.Task[None]) -> bool:
+        """Whether the engine stopped in time. It is asked to even when its start cannot be broken off."""
         if self._desk is not None:
             await self._desk.close()
-        if not starting.done():
-            starting.cancel()
-        await asyncio.gather(starting, return_exceptions=True)
+        self._window.cover.say("Stopping the engine and its processes…")
+        starting.cancel()
+        await asyncio.wait({starting}, timeout=CANCEL_TIMEOUT)
         try:
             async with asyncio.timeout(STOP_TIMEOUT):
                 await engine.stop()
         except TimeoutError:
             log.error("the engine did not stop in %g s", STOP_TIMEOUT)  # noqa: TRY400  a traceback would say nothing
+            return False
+        except Exception:
+            # The window must close whatever the engine does; the children leave when our end of their stdin goes.
+            log.exception("the engine did not stop cleanly")
+            return False
+        return True
 
     # Nothing that goes wrong may go unseen.
 

@@ -32,6 +32,7 @@ class Desk:
         self._window = window
         self._running = False
         self._priced = False
+        self._stopping: asyncio.Task[None] | None = None
         self.tasks = Tasks(self._failed)
         notify = window.notices.show_notice
         self.backtests = Backtests(control, self.tasks, window.store, notify)
@@ -65,6 +66,8 @@ class Desk:
         self._tick()
 
     async def close(self) -> None:
+        """An emergency stop that runs is waited for, unless the person closes the window a second time."""
+        await self._finish_emergency()
         self._fast.stop()
         self._slow.stop()
         self._measuring.cancel()
@@ -118,11 +121,22 @@ class Desk:
         async def work() -> None:
             try:
                 dialog.show_report(await self._control.emergency_stop("emergency stop by hand"))
-            except PaddockError as error:
-                dialog.show_failure(error.message)
+            except Exception as error:
+                what = error.message if isinstance(error, PaddockError) else f"{type(error).__name__}: {error}."
+                dialog.show_failure(what)
                 raise
 
-        self.tasks.spawn(work(), "emergency stop", self._window.stop_button)
+        self._stopping = self.tasks.spawn(work(), "emergency stop", self._window.stop_button)
+
+    async def _finish_emergency(self) -> None:
+        if self._stopping is None or self._stopping.done():
+            return
+        self._window.status.say("The emergency stop is not done yet. Close the window again to leave now.")
+        again = asyncio.Event()
+        self._window.closing.connect(again.set)
+        leaving = asyncio.create_task(again.wait())
+        await asyncio.wait({self._stopping, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        leaving.cancel()
 
     def _new_backtest(self) -> None:
         self._open(Backtests)

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QLabel, QMainWindow, QMenu, QTabWidget, QVBoxLayou
 
 from console.statusbar import StatusBar
 from console.theme import apply_theme, tokens
+from console.widgets.cover import Cover
 from console.widgets.layout import label, row
 from console.widgets.notices import Notices
 from console.widgets.stop_button import StopButton
@@ -73,6 +74,7 @@ class Window(QMainWindow):
         self.setCentralWidget(frame)
         self.setStatusBar(self.status)
         self.notices = Notices(self)
+        self.cover = Cover(self)
         # PySide does not keep a corner widget alive by itself.
         self._corner = row(self.stop_button, margin=2)
         self.menuBar().setCornerWidget(self._corner, Qt.Corner.TopRightCorner)
@@ -144,7 +146,6 @@ class Window(QMainWindow):
             return
         # The engine must stop first; the application closes the window when it has.
         event.ignore()
-        self.status.say("Stopping the engine and its processes…")
         self.closing.emit()
 
     def paintEvent(self, event: QPaintEvent) -> None:

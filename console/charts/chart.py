@@ -144,8 +144,8 @@ class Chart(QWidget):
             self._legend.clear()
             return
         close = float(self.series.column("close")[-1])
+        self._last.show()  # first: a hidden line does not rewrite its label
         self._last.setPos(close)
-        self._last.show()
         self._write_legend(count - 1)
         if self._following:
             self._prices.setXRange(max(count - IN_SIGHT, -1), count + MARGIN, padding=0)

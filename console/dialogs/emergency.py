@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QPlainTextEdit, QProgressBar, QVBoxLayout, QWidget
 
 from console.theme import mono
@@ -10,12 +12,15 @@ from engine.control import EmergencyReport
 
 
 class EmergencyDialog(QDialog):
+    """Stays until the outcome is known: nobody may believe to be flat because a window has closed."""
+
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.setObjectName("emergency.dialog")
         self.setWindowTitle("Emergency stop")
         self.setMinimumSize(560, 320)
         self.setModal(True)
+        self._known = False
         self._text = label("Halting, cancelling, closing…", "figure", "emergency.text")
         self._text.setWordWrap(True)
         self._busy = QProgressBar()
@@ -24,20 +29,36 @@ class EmergencyDialog(QDialog):
         self._steps = QPlainTextEdit()
         self._steps.setReadOnly(True)
         self._steps.setFont(mono())
-        self._buttons = QDialogButtonBox()
-        self._buttons.addButton("Close", QDialogButtonBox.ButtonRole.RejectRole)
-        self._buttons.rejected.connect(self.reject)
+        self._steps.setAccessibleName("steps of the emergency stop")
+        buttons = QDialogButtonBox()
+        self._close = buttons.addButton("Close", QDialogButtonBox.ButtonRole.RejectRole)
+        self._close.setObjectName("emergency.close")
+        self._close.setEnabled(False)
+        buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
-        for widget in (self._text, self._busy, self._steps, self._buttons):
+        for widget in (self._text, self._busy, self._steps, buttons):
             layout.addWidget(widget)
 
     def show_report(self, report: EmergencyReport) -> None:
-        self._busy.hide()
-        self._text.setText(report.text)
-        set_tone(self._text, "good" if report.flat else "bad")
+        self._answer(report.text, "good" if report.flat else "bad")
         self._steps.setPlainText("\n".join(report.steps))
 
     def show_failure(self, message: str) -> None:
+        self._answer(f"NOT CONFIRMED: {message} Check the account at the venue itself.", "bad")
+
+    def reject(self) -> None:
+        if self._known:
+            super().reject()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        # Ctrl+Shift+Esc is still held when the dialog opens: its repeats must not close it unread.
+        if event.key() == Qt.Key.Key_Escape and event.isAutoRepeat():
+            return
+        super().keyPressEvent(event)
+
+    def _answer(self, text: str, tone: str) -> None:
+        self._known = True
         self._busy.hide()
-        self._text.setText(f"NOT CONFIRMED: {message} Check the account at the venue itself.")
-        set_tone(self._text, "bad")
+        self._close.setEnabled(True)
+        self._text.setText(text)
+        set_tone(self._text, tone)

@@ -245,8 +245,8 @@ def _quote_columns() -> list[Column[QuoteRow]]:
 
     return [
         Column("Symbol", lambda r: r.symbol, width=82),
-        Column("Last", lambda r: format.price(r.last), lambda r: r.last, width=86, right=True),
-        Column("Change", lambda r: format.percent(change(r), sign=True), change, tone=change_tone, width=72, right=True),
+        Column("Last", lambda r: format.price(r.last), lambda r: r.last, width=80, right=True),
+        Column("Change", lambda r: format.percent(change(r), sign=True), change, tone=change_tone, width=68, right=True),
         Column("Volume", lambda r: format.compact(r.day_volume), lambda r: r.day_volume, width=68, right=True),
         Column("Bid", lambda r: format.price(r.bid), lambda r: r.bid, width=76, right=True),
         Column("Ask", lambda r: format.price(r.ask), lambda r: r.ask, width=76, right=True),

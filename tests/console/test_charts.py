@@ -56,3 +56,7 @@ def test_a_hundred_thousand_bars_are_drawn_and_marked() -> None:
         colours = {picture.pixel(x, y) for x in range(0, 800, 3) for y in range(0, 480, 3)}
         assert len(colours) > 5
     assert chart._marks.data["x"][0] == 99_990
+    assert chart._last.label.toPlainText() == "104.00"
+    chart.set_bars([])
+    chart.set_bars([bar(1, 103.5)])
+    assert chart._last.label.toPlainText() == "103.50"

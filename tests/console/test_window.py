@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QSettings, Qt
+from PySide6.QtCore import QPoint, QSettings, Qt
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QApplication, QLineEdit, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QDialog, QLineEdit, QWidget
 
 from console.desk import Desk
 from console.theme import apply_theme, load_fonts
@@ -166,6 +167,77 @@ def test_the_emergency_stop_needs_to_be_held(run: Run, window: Window, by: str) 
 
     run(main())
     assert engine.asked[0][0] == "emergency_stop"
+
+
+def test_the_emergency_dialog_stays_until_the_outcome_is_known_and_leaving_waits_for_it(
+    run: Run, window: Window
+) -> None:
+    engine = ScriptedEngine()
+    answer = asyncio.Event()
+
+    async def slow_stop(reason: str, flatten: bool = True) -> None:
+        await answer.wait()
+        raise ZeroDivisionError("of all things")
+
+    engine.emergency_stop = slow_stop  # type: ignore[method-assign,assignment]
+
+    async def main() -> None:
+        desk = Desk(engine, window, 50)
+        desk.engine_runs()
+        find(window, "emergency.stop").held.emit()
+        dialog = find(window, "emergency.dialog", QDialog)
+        QTest.keyClick(dialog, Qt.Key.Key_Escape)
+        dialog.close()
+        assert dialog.isVisible()
+        closing = asyncio.ensure_future(desk.close())
+        await asyncio.sleep(0)
+        assert not closing.done()
+        answer.set()
+        await closing
+        assert "NOT CONFIRMED: ZeroDivisionError" in find(window, "emergency.text", QWidget).text()
+        repeat = QKeyEvent(QKeyEvent.Type.KeyPress, Qt.Key.Key_Escape, Qt.KeyboardModifier.NoModifier, autorep=True)
+        QApplication.sendEvent(dialog, repeat)
+        assert dialog.isVisible()
+        QTest.keyClick(dialog, Qt.Key.Key_Escape)
+        assert not dialog.isVisible()
+
+    run(main())
+    assert engine.asked[-1][0] == "report_error"
+
+
+def test_closing_the_window_twice_does_not_wait_for_an_emergency_stop(run: Run, window: Window) -> None:
+    engine = ScriptedEngine()
+
+    async def endless(reason: str, flatten: bool = True) -> None:
+        await asyncio.Event().wait()
+
+    engine.emergency_stop = endless  # type: ignore[method-assign,assignment]
+
+    async def main() -> None:
+        desk = Desk(engine, window, 50)
+        desk.engine_runs()
+        find(window, "emergency.stop").held.emit()
+        closing = asyncio.ensure_future(desk.close())
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert not closing.done()
+        window.close()
+        await closing
+
+    run(main())
+
+
+def test_while_the_engine_stops_nothing_can_be_clicked(run: Run, window: Window) -> None:
+    engine = ScriptedEngine()
+
+    async def main() -> None:
+        desk = Desk(engine, window, 50)
+        window.cover.say("Stopping…")
+        place = find(window, "overview.pause").mapTo(window, QPoint(5, 5))
+        assert window.childAt(place) is window.cover
+        await desk.close()
+
+    run(main())
 
 
 def test_a_feed_that_does_not_answer_is_told_in_the_chart(run: Run, window: Window) -> None:
