@@ -45,7 +45,7 @@ class Trading(Panel):
         self.ticket = OrderTicket(control, tasks, notify)
         self.ticket.setFixedWidth(250)
         self.chart = Chart()
-        top = splitter(self._watch_card(), self._chart_card(), self.ticket, sizes=[312, 770, 250], name="trading.top")
+        top = splitter(self._watch_card(), self._chart_card(), self.ticket, sizes=[352, 730, 250], name="trading.top")
         self.body.addWidget(splitter(top, self._lists(), sizes=[520, 260], vertical=True, name="trading.splitter"))
 
     def show_symbol(self, symbol: str) -> None:
@@ -245,8 +245,8 @@ def _quote_columns() -> list[Column[QuoteRow]]:
 
     return [
         Column("Symbol", lambda r: r.symbol, width=82),
-        Column("Last", lambda r: format.price(r.last), lambda r: r.last, width=80, right=True),
-        Column("Change", lambda r: format.percent(change(r), sign=True), change, tone=change_tone, width=68, right=True),
+        Column("Last", lambda r: format.price(r.last), lambda r: r.last, width=88, right=True),
+        Column("Change", lambda r: format.percent(change(r), sign=True), change, tone=change_tone, width=76, right=True),
         Column("Volume", lambda r: format.compact(r.day_volume), lambda r: r.day_volume, width=68, right=True),
         Column("Bid", lambda r: format.price(r.bid), lambda r: r.bid, width=76, right=True),
         Column("Ask", lambda r: format.price(r.ask), lambda r: r.ask, width=76, right=True),
