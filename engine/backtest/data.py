@@ -1,6 +1,7 @@
 """Read bars from Parquet or CSV, refuse what cannot be true, cut and resample.
 
-Columns: timestamp (start of the bar; UTC unless it says otherwise), open, high, low, close, volume.
+Columns: timestamp (start of the bar; UTC unless it says otherwise), open, high, low, close, volume. A timestamp that is
+a whole number counts seconds, milliseconds, microseconds or nanoseconds since 1970, whichever its size tells.
 """
 
 from __future__ import annotations
@@ -11,27 +12,35 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.domain.errors import ConfigurationError, DataError
+from engine.domain.errors import ConfigurationError, DataError, PaddockError
 from engine.domain.market import NANOSECONDS, Timeframe
-from engine.strategies.base import Bars
+from engine.strategies.base import Bars, FloatArray, IntArray
 
 if TYPE_CHECKING:
     import polars
 
 PRICES = ("open", "high", "low", "close")
 COLUMNS = ("timestamp", *PRICES, "volume")
+UNITS = ((10**11, 10**9), (10**14, 10**6), (10**17, 10**3), (2**63, 1))
+"""(below this a number counts, nanoseconds in its unit): seconds, milli-, micro- and nanoseconds until the year 5138."""
 REMEDY = "The file needs the columns timestamp, open, high, low, close, volume, oldest bar first."
 
 
 def read_bars(path: Path, start: str = "", end: str = "", timeframe: Timeframe | None = None) -> Bars:
-    """`start` and `end` are ISO dates, both inclusive. Raises DataError naming row and remedy, ConfigurationError."""
+    """`start` and `end` are ISO dates of UTC days, both inclusive.
+
+    Raises DataError naming row and remedy, ConfigurationError for a date or timeframe that cannot be.
+    """
     frame = _read(path)
     missing = [name for name in COLUMNS if name not in frame.columns]
     if missing:
         raise DataError(f"{path.name} has no column {', '.join(missing)}.", REMEDY)
+    if not len(frame):
+        raise DataError(f"{path.name} has no rows.", REMEDY)
     try:
-        timestamp = _timestamps(frame)
-        bars = Bars(timestamp, *(frame[name].cast(float).to_numpy().astype(np.float64) for name in (*PRICES, "volume")))
+        bars = Bars(_timestamps(frame, path.name), *(_numbers(frame[name]) for name in (*PRICES, "volume")))
+    except PaddockError:
+        raise
     except Exception as error:
         # polars has an exception of its own for each way a column can be wrong
         raise DataError(f"{path.name} cannot be read as bars: {error}", REMEDY) from error
@@ -45,9 +54,18 @@ def read_bars(path: Path, start: str = "", end: str = "", timeframe: Timeframe |
 
 
 def resample(bars: Bars, timeframe: Timeframe) -> Bars:
-    """Longer bars: first open, highest high, lowest low, last close, sum of volume. Their start is a multiple of it."""
+    """Longer bars: first open, highest high, lowest low, last close, sum of volume. Their start is a multiple of it.
+
+    Raises ConfigurationError when the bars are longer already.
+    """
     if not len(bars):
         return bars
+    shortest = int(np.diff(bars.timestamp).min()) if len(bars) > 1 else 0
+    if shortest > timeframe.nanoseconds:
+        raise ConfigurationError(
+            f"The bars of the file are longer than {timeframe}.",
+            "Choose a longer timeframe, or none for the file's own.",
+        )
     start = bars.timestamp // timeframe.nanoseconds * timeframe.nanoseconds
     first = np.flatnonzero(np.diff(start, prepend=start[0] - 1))
     last = np.append(first[1:], len(start)) - 1
@@ -75,17 +93,28 @@ def _read(path: Path) -> polars.DataFrame:
         raise DataError(f"{path.name} cannot be read: {error}", REMEDY) from error
 
 
-def _timestamps(frame: polars.DataFrame) -> np.ndarray:
+def _timestamps(frame: polars.DataFrame, name: str) -> IntArray:
     import polars
 
     column = frame["timestamp"]
-    if column.dtype == polars.Date:
-        column = column.cast(polars.Datetime("ns"))
-    if column.dtype.is_integer():
-        return column.to_numpy().astype(np.int64)
     if column.dtype == polars.String:
-        column = column.str.to_datetime(time_zone="UTC")
+        column = column.str.to_datetime(time_zone="UTC", strict=False)
+    elif column.dtype == polars.Date:
+        column = column.cast(polars.Datetime("ns"))
+    if column.null_count():
+        row = int(column.is_null().arg_true()[0]) + 1
+        raise DataError(f"{name}, row {row}: timestamp is missing or not a time.", "Write it as 2024-12-31T14:30:00Z.")
+    if column.dtype.is_integer():
+        whole = column.to_numpy().astype(np.int64)
+        return whole * next(unit for most, unit in UNITS if int(whole.max()) < most)
     return column.dt.timestamp("ns").to_numpy().astype(np.int64)
+
+
+def _numbers(column: polars.Series) -> FloatArray:
+    """NaN for what is missing or no number; the check names its row."""
+    import polars
+
+    return column.cast(polars.Float64, strict=False).to_numpy().astype(np.float64)
 
 
 def _check(bars: Bars, name: str) -> None:

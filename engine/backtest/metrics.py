@@ -23,25 +23,13 @@ MOST = 1e12
 def measure(
     timestamps: IntArray, equity: FloatArray, benchmark: FloatArray, position: FloatArray, account: Account
 ) -> dict[str, float]:
-    returns = np.diff(equity) / np.where(equity[:-1] > 0, equity[:-1], np.inf)
-    years = max((int(timestamps[-1]) - int(timestamps[0])) / NANOSECONDS, DAY) / YEAR
-    per_year = len(returns) / years
-    growth = float(equity[-1] / equity[0]) if equity[0] > 0 else 0.0
-    peak = np.maximum.accumulate(equity)
-    drawdown = float(np.min(np.where(peak > 0, equity / peak - 1, 0.0)))
-    cagr = _power(growth, 1 / years) - 1
     wins = [trade.pnl for trade in account.trades if trade.pnl > 0]
     losses = [-trade.pnl for trade in account.trades if trade.pnl < 0]
-    mean = float(np.mean(returns)) if len(returns) else 0.0
+    curve = curve_figures(timestamps, equity)
     figures = {
-        "total_return": growth - 1,
+        "total_return": curve.pop("total_return"),
         "benchmark_return": float(benchmark[-1] / benchmark[0] - 1),
-        "cagr": cagr,
-        "volatility": _deviation(returns) * math.sqrt(per_year),
-        "sharpe": _ratio(mean, _deviation(returns)) * math.sqrt(per_year),
-        "sortino": _ratio(mean, _downside(returns)) * math.sqrt(per_year),
-        "calmar": _ratio(cagr, -drawdown),
-        "max_drawdown": drawdown,
+        **curve,
         "trades": float(len(account.trades)),
         "win_rate": _ratio(len(wins), len(account.trades)),
         "profit_factor": _ratio(sum(wins), sum(losses)),
@@ -52,6 +40,34 @@ def measure(
         "final_equity": float(equity[-1]),
     }
     return {name: _finite(value) for name, value in figures.items()}
+
+
+def curve_figures(timestamps: IntArray, equity: FloatArray) -> dict[str, float]:
+    """The figures that the curve alone gives, of a strategy or of its benchmark. Arrays of n >= 1."""
+    returns = np.diff(equity) / np.where(equity[:-1] > 0, equity[:-1], np.inf)
+    years = max((int(timestamps[-1]) - int(timestamps[0])) / NANOSECONDS, DAY) / YEAR
+    yearly = math.sqrt(len(returns) / years)
+    growth = float(equity[-1] / equity[0]) if equity[0] > 0 else 0.0
+    lowest = float(np.min(drawdown(equity)))
+    cagr = _power(growth, 1 / years) - 1
+    mean = float(np.mean(returns)) if len(returns) else 0.0
+    figures = {
+        "total_return": growth - 1,
+        "cagr": cagr,
+        "volatility": _deviation(returns) * yearly,
+        "sharpe": _ratio(mean, _deviation(returns)) * yearly,
+        "sortino": _ratio(mean, _downside(returns)) * yearly,
+        "calmar": _ratio(cagr, -lowest),
+        "max_drawdown": lowest,
+        "final_equity": float(equity[-1]),
+    }
+    return {name: _finite(value) for name, value in figures.items()}
+
+
+def drawdown(equity: FloatArray) -> FloatArray:
+    """Share below the running peak, 0 or negative; float64[n]."""
+    peak = np.maximum.accumulate(equity)
+    return np.divide(equity, peak, out=np.ones(len(equity)), where=peak > 0) - 1
 
 
 def _deviation(returns: FloatArray) -> float:

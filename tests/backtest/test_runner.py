@@ -54,18 +54,20 @@ def backtest(path: Path, **changes: Any) -> BacktestResult:
 
 
 def test_by_hand(tmp_path: Path) -> None:
-    """Up at bar 2: bought at bar 3's open of 12. Down at bar 4: sold at bar 5's open of 9."""
+    """Up at bar 2: bought at bar 3's open of 12. Down at bar 4: sold at bar 5's open of 9.
+
+    Sized at the close of 11 it would be 90 shares, but at 12 the 1000 dollars pay for 83.
+    """
     path = write_bars(tmp_path / "T.parquet", [10, 10, 11, 12, 10, 9, 9], [10, 10, 10, 12, 12, 9, 9])
     result = backtest(path)
     [trade] = result.trades
-    # 1000 / 11 = 90 shares
-    assert (trade.quantity, trade.entry_price, trade.exit_price, trade.pnl) == (90, 12, 9, -270)
+    assert (trade.quantity, trade.entry_price, trade.exit_price, trade.pnl) == (83, 12, 9, -249)
     assert (trade.opened_at, trade.closed_at) == (START + 3 * MINUTE, START + 5 * MINUTE)
     assert trade.bars_held == 2
-    assert result.equity == [1000, 1000, 1000, 1000, 820, 730, 730]
-    assert result.position == [0, 0, 0, 90, 90, 0, 0]
-    assert result.metrics["total_return"] == pytest.approx(-0.27)
-    assert result.metrics["max_drawdown"] == pytest.approx(-0.27)
+    assert result.equity == [1000, 1000, 1000, 1000, 834, 751, 751]
+    assert result.position == [0, 0, 0, 83, 83, 0, 0]
+    assert result.metrics["total_return"] == pytest.approx(-0.249)
+    assert result.metrics["max_drawdown"] == pytest.approx(-0.249)
     assert result.metrics["exposure"] == pytest.approx(2 / 7)
 
 
@@ -138,7 +140,11 @@ def test_a_run_without_trades_has_figures(tmp_path: Path) -> None:
         ({"timestamp": [1, 2, 2]}, "row 3: the same timestamp"),
         ({"high": [11.0, 9.0, 11.0]}, "row 2: high is below"),
         ({"volume": [1.0, 1.0, -1.0]}, "volume"),
-        ({"close": ["x", "y", "z"]}, "cannot be read"),
+        ({"close": ["10", "y", "z"]}, "row 2: close is missing or not a number"),
+        ({"timestamp": [1, None, 3]}, "row 2: timestamp is missing"),
+        ({"timestamp": ["2024-01-02T14:30:00Z", "soon", "later"]}, "row 2: timestamp is missing or not a time"),
+        ({"open": [[1.0], [2.0], [3.0]]}, "cannot be read as bars"),
+        ({"volume": [float("inf")] * 3}, "row 1: volume is missing"),
         ({"close": None}, "no column close"),
     ],
 )
