@@ -129,8 +129,10 @@ class Person:
         """A limit far below the market by the ticket, and its cancel by the button; a double click sends one."""
         self.open("view.trading")
         quantity, limit = self.find(QLineEdit, "ticket.quantity"), self.find(QLineEdit, "ticket.limit")
-        await self.wait("a symbol in the ticket", lambda: self.find(QWidget, "ticket.symbol").text() != "–")
-        symbol = self.find(QWidget, "ticket.symbol").text()
+        symbol = "BAC"  # three of it are far below every limit
+        watch = self.find(TableView, "trading.watch")
+        await self.wait("the watch list", lambda: watch.select_where(lambda quote: quote.symbol == symbol))
+        await self.wait("the symbol in the ticket", lambda: self.find(QWidget, "ticket.symbol").text() == symbol)
         quote = self.views.quotes.get(symbol)
         assert quote is not None
         self.find(QWidget, "ticket.type").setCurrentText("limit")
