@@ -120,7 +120,8 @@ class Feed:
 
     async def _wait_until_caught_up(self) -> None:
         try:
-            await asyncio.wait_for(self._caught_up.wait(), CATCH_UP_WAIT)
+            async with asyncio.timeout(CATCH_UP_WAIT):
+                await self._caught_up.wait()
         except TimeoutError:
             log.warning("The first trades have not been read yet; the history of seconds is short.")
 

@@ -146,7 +146,9 @@ class DataStream:
     async def _listen(self, socket: ClientConnection) -> None:
         while True:
             try:
-                data = await asyncio.wait_for(socket.recv(), self._silence_limit())
+                # Not wait_for: until Python 3.12 it may swallow a cancel that comes with a frame, and never end.
+                async with asyncio.timeout(self._silence_limit()):
+                    data = await socket.recv()
             except TimeoutError:
                 raise UnavailableError(
                     f"{self.name} has been silent for too long while the market is open.",

@@ -133,7 +133,8 @@ class HistoryDesk:
                     requester=self._name, request_id=request_id, symbol=symbol, timeframe=timeframe, limit=limit
                 ),
             )
-            return await asyncio.wait_for(future, self._timeout)
+            async with asyncio.timeout(self._timeout):
+                return await future
         except TimeoutError:
             raise UnavailableError(
                 f"The feed did not answer with the history of {symbol}.",
