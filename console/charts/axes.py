@@ -2,44 +2,70 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pyqtgraph as pg
 
 from console.charts.series import BarSeries
 from console.theme import SMALL, font, tokens
 
+DAY = 86_400.0
+INTERVALS = (
+    1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1_800.0, 3_600.0, 7_200.0, 14_400.0,
+    DAY, 2 * DAY, 7 * DAY, 14 * DAY, 30 * DAY, 90 * DAY, 365 * DAY,
+)  # fmt: skip
+"""Seconds between labels."""
+LABEL_WIDTH = 90
+"""Pixels that a label has to itself."""
+
 
 class BarTimeAxis(pg.AxisItem):  # type: ignore[misc]
-    """The x axis counts bars, so that nights and weekends take no room; the labels say when they were."""
+    """The x axis counts bars, so that nights and weekends take no room; the labels say when they were.
+
+    They stand at the first bar of each round interval, and a new day is named by its date.
+    """
 
     def __init__(self, series: BarSeries, zone: ZoneInfo | None = None) -> None:
         super().__init__("bottom")
         self._series = series
         self._zone = zone
+        self._texts: dict[float, str] = {}
         style_axis(self)
 
+    def tickValues(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, list[float]]]:  # noqa: N803
+        first, end = max(int(minVal), 0), min(int(maxVal) + 1, len(self._series))
+        self._texts = self._labels(first, end, max(int(size / LABEL_WIDTH), 2)) if end > first else {}
+        return [(1.0, sorted(self._texts))]
+
     def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
-        times = self._series.column("time")
-        if not len(times):
-            return ["" for _ in values]
-        shown = [times[int(value)] if 0 <= value < len(times) and value == int(value) else None for value in values]
-        real = [time for time in shown if time is not None]
-        span = (max(real) - min(real)) if len(real) > 1 else 0
-        pattern = (
-            "%H:%M:%S"
-            if 0 < span < 900
-            else "%H:%M"
-            if span < 86_400 * 1.5
-            else "%d %b"
-            if span < 86_400 * 300
-            else "%b %Y"
-        )
-        return [
-            "" if time is None else datetime.fromtimestamp(time, self._zone).astimezone(self._zone).strftime(pattern)
-            for time in shown
-        ]
+        return [self._texts.get(float(value), "") for value in values]
+
+    def _labels(self, first: int, end: int, most: int) -> dict[float, str]:
+        times = self._series.column("time")[first:end]
+        local = times + self._offset(float(times[-1]))
+        days = np.floor(local / DAY)
+        for interval in INTERVALS:
+            numbers = np.floor(local / interval)
+            # The first bar in sight rarely begins an interval, so it carries no label.
+            starts = np.flatnonzero(np.diff(numbers)) + 1
+            if len(starts) <= most:
+                break
+        starts = starts[:: max(math.ceil(len(starts) / most), 1)]
+        return {float(first + at): self._text(float(times[at]), interval, days[at] != days[at - 1]) for at in starts}
+
+    def _text(self, time: float, interval: float, new_day: bool) -> str:
+        at = datetime.fromtimestamp(time, self._zone).astimezone(self._zone)
+        if new_day or interval >= DAY:
+            return f"{at:%b %Y}" if interval > 20 * DAY else f"{at:%d %b}"
+        return f"{at:%H:%M:%S}" if interval < 60 else f"{at:%H:%M}"
+
+    def _offset(self, time: float) -> float:
+        """Seconds east of Greenwich."""
+        offset = datetime.fromtimestamp(time, self._zone).astimezone(self._zone).utcoffset()
+        return offset.total_seconds() if offset is not None else 0.0
 
 
 class TimeAxis(pg.AxisItem):  # type: ignore[misc]

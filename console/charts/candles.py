@@ -19,12 +19,16 @@ from console.theme import tokens
 
 HALF = 0.35
 """Half the width of a body, in bars."""
+THINNEST = 2.0
+"""Pixels; bars that would be narrower are drawn several as one."""
 
 
 class _BarItem(pg.GraphicsObject):  # type: ignore[misc]
     def __init__(self, series: BarSeries) -> None:
         super().__init__()
         self._series = series
+        # Without it Qt names the whole item as exposed, and every bar there is would be drawn.
+        self.setFlag(self.GraphicsItemFlag.ItemUsesExtendedStyleOption)
 
     def changed(self) -> None:
         """Call when the series has other bars or prices."""
@@ -61,11 +65,13 @@ class _BarItem(pg.GraphicsObject):  # type: ignore[misc]
         """The same for the bars from `left` to `right`, with a margin; None where there are none."""
 
     def _in_sight(self, painter: QPainter, exposed: QRectF) -> tuple[int, int, int]:
-        """(first, end, bars a pixel)"""
-        first = max(int(np.floor(exposed.left())) - 1, 0)
-        end = min(int(np.ceil(exposed.right())) + 2, len(self._series))
-        pixels = max(abs(painter.worldTransform().m11()) * max(exposed.width(), 1), 1)
-        return first, end, max(int((end - first) / pixels * 2), 1)
+        """(first, end, bars drawn as one)"""
+        width = max(abs(painter.worldTransform().m11()), 1e-9)
+        group = max(int(THINNEST / width), 1)
+        first = max(int(np.floor(exposed.left())) - group, 0)
+        end = min(int(np.ceil(exposed.right())) + group + 1, len(self._series))
+        # Groups begin at multiples of their size, or they would shimmer while the chart is moved.
+        return first - first % group, end, group
 
 
 class CandleItem(_BarItem):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QPointF, Qt
+from PySide6.QtCore import QEvent, QPointF, Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
@@ -33,6 +33,7 @@ class Chart(QWidget):
         super().__init__(parent)
         self.series = BarSeries()
         self._following = True
+        self._pointed: int | None = None
         self._fills: list[FillRow] = []
         self._graphics = pg.GraphicsLayoutWidget()
         self._graphics.setAccessibleName("price chart")
@@ -48,11 +49,17 @@ class Chart(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._graphics)
+        self._overlay.hide()
+        for above in (self._legend, self._overlay):
+            above.raise_()  # the layout has put the plot over them
         self.restyle()
 
     def set_bars(self, bars: Sequence[Bar]) -> None:
         self.series.set(bars)
         self._following = True
+        self._pointed = None
+        for line in (self._cross_x, self._cross_y):
+            line.hide()
         self._redraw()
 
     def update_bars(self, bars: Sequence[Bar]) -> None:
@@ -69,6 +76,7 @@ class Chart(QWidget):
         if self._overlay.text() != text:
             self._overlay.setText(text)
             self._overlay.setVisible(bool(text))
+            self._place_overlay()
 
     def restyle(self) -> None:
         """Take over the tokens of the theme."""
@@ -81,15 +89,29 @@ class Chart(QWidget):
         self._last.setPen(pg.mkPen(t.accent, style=Qt.PenStyle.DashLine))
         self._last.label.setColor(t.on_accent)
         self._last.label.fill = pg.mkBrush(t.accent)
-        self._overlay.setStyleSheet(f"color: {t.muted}; font-size: 13px;")
+        self._overlay.setStyleSheet(
+            f"color: {t.text}; background: {t.raised}; border: 1px solid {t.border}; border-radius: 6px; padding: 8px 12px;"
+        )
+        self._place_overlay()
         self._draw_marks()
         self._candles.update()
         self._volumes.update()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._overlay.setGeometry(40, 40, self.width() - 120, self.height() - 120)
+        self._place_overlay()
         self._legend.setFixedWidth(max(self.width() - 90, 100))
+
+    def _place_overlay(self) -> None:
+        """In the middle, as large as its text."""
+        self._overlay.setMaximumWidth(max(self.width() - 160, 100))
+        self._overlay.adjustSize()
+        room = self.rect().center() - self._overlay.rect().center()
+        self._overlay.move(room)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        super().leaveEvent(event)
+        self._hide_cross()
 
     def _build(self) -> None:
         self._time_axis = BarTimeAxis(self.series)
@@ -146,7 +168,8 @@ class Chart(QWidget):
         close = float(self.series.column("close")[-1])
         self._last.show()  # first: a hidden line does not rewrite its label
         self._last.setPos(close)
-        self._write_legend(count - 1)
+        self._last.label.setFormat("{value:,.2f}" if abs(close) >= 1 else "{value:,.4f}")
+        self._write_legend()
         if self._following:
             self._prices.setXRange(max(count - IN_SIGHT, -1), count + MARGIN, padding=0)
         for plot in (self._prices, self._volume):
@@ -179,18 +202,27 @@ class Chart(QWidget):
         self._following = right >= len(self.series)
 
     def _move_cross(self, place: QPointF) -> None:
-        inside = self._prices.sceneBoundingRect().contains(place) and len(self.series) > 0
-        self._cross_x.setVisible(inside)
-        self._cross_y.setVisible(inside)
-        if not inside:
+        if not (self._prices.sceneBoundingRect().contains(place) and len(self.series)):
+            self._hide_cross()
             return
         point = self._prices.vb.mapSceneToView(place)
-        position = int(np.clip(round(point.x()), 0, len(self.series) - 1))
-        self._cross_x.setPos(position)
+        self._pointed = int(np.clip(round(point.x()), 0, len(self.series) - 1))
+        self._cross_x.setPos(self._pointed)
         self._cross_y.setPos(point.y())
-        self._write_legend(position)
+        for line in (self._cross_x, self._cross_y):
+            line.show()
+        self._write_legend()
 
-    def _write_legend(self, position: int) -> None:
+    def _hide_cross(self) -> None:
+        self._pointed = None
+        for line in (self._cross_x, self._cross_y):
+            line.hide()
+        if len(self.series):
+            self._write_legend()
+
+    def _write_legend(self) -> None:
+        """The bar under the crosshair, the newest when there is none."""
+        position = len(self.series) - 1 if self._pointed is None else min(self._pointed, len(self.series) - 1)
         t = tokens()
         values = {
             name: float(self.series.column(name)[position]) for name in ("open", "high", "low", "close", "volume")

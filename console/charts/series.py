@@ -26,10 +26,12 @@ class BarSeries:
         return self._data[COLUMNS.index(name), : self._count]
 
     def set(self, bars: Sequence[Bar]) -> None:
+        """Oldest first."""
         self._count = 0
         self._grow(len(bars))
-        for bar in bars:
-            self._append(bar)
+        if bars:
+            self._data[:, : len(bars)] = np.array([_row(bar) for bar in bars]).T
+            self._count = len(bars)
 
     def update(self, bars: Sequence[Bar]) -> bool:
         """Bars from the last known one on: the same start replaces, a later one is added. True when anything changed."""
@@ -61,9 +63,7 @@ class BarSeries:
         self._count += 1
 
     def _write(self, position: int, bar: Bar) -> None:
-        self._data[:, position] = (
-            bar.timestamp / NANOSECONDS, bar.open, bar.high, bar.low, bar.close, bar.volume,
-        )  # fmt: skip
+        self._data[:, position] = _row(bar)
 
     def _grow(self, needed: int) -> None:
         capacity = self._data.shape[1]
@@ -71,3 +71,7 @@ class BarSeries:
             larger = np.empty((len(COLUMNS), max(needed, capacity * 2)))
             larger[:, : self._count] = self._data[:, : self._count]
             self._data = larger
+
+
+def _row(bar: Bar) -> tuple[float, ...]:
+    return bar.timestamp / NANOSECONDS, bar.open, bar.high, bar.low, bar.close, bar.volume

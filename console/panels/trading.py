@@ -17,7 +17,7 @@ from console.widgets.layout import button, card, column, label, row, set_tone, s
 from console.widgets.table import TableView
 from console.widgets.ticket import Notify, OrderTicket
 from engine.control import EngineControl
-from engine.domain.errors import UnavailableError
+from engine.domain.errors import PaddockError
 from engine.domain.market import Bar, Timeframe
 from engine.views import OrderRow, PositionRow, QuoteRow
 
@@ -40,7 +40,7 @@ class Trading(Panel):
         self._timeframe = Timeframe.MINUTE_1
         self._loaded = False
         self._loading = 0
-        self._fills_drawn = -1
+        self._new_fills = self.views.fills.reader()
         self._closing = Once()
         self.ticket = OrderTicket(control, tasks, notify)
         self.ticket.setFixedWidth(250)
@@ -63,6 +63,8 @@ class Trading(Panel):
         if self._loaded and self._symbol:
             newest = self.chart.series.last_start
             self.chart.update_bars(self.control.live_bars(self._symbol, self._timeframe, newest))
+        changed, _ = self._new_fills.drain()
+        if any(fill.symbol == self._symbol for fill in changed.values()):
             self._draw_fills()
         self._show_last()
 
@@ -75,6 +77,9 @@ class Trading(Panel):
         ):
             self._tabs.setTabText(position, f"{name} {count}")
         self._cancel_all.setEnabled(open_orders > 0)
+        self._enable()
+
+    def _enable(self) -> None:
         self._cancel.setEnabled(any(order.is_open for order in self._orders.rows()))
         self._close.setEnabled(bool(self._positions.rows()))
 
@@ -130,6 +135,9 @@ class Trading(Panel):
         self._orders.menu_actions = [("Cancel", self._cancel_rows)]
         for table in (self._positions, self._orders, self._fills):
             table.doubleClicked.connect(lambda _, table=table: self._jump(table))
+        for table in (self._positions, self._orders):
+            table.selected.connect(lambda _: self._enable())
+        self._enable()
         self._tabs = QTabWidget()
         self._tabs.setObjectName("trading.lists")
         self._tabs.addTab(column(self._positions, row(self._close, None)), "Positions")
@@ -152,6 +160,7 @@ class Trading(Panel):
         self._loading += 1
         self._heading.setText(self._symbol)
         self.chart.set_bars([])
+        self._draw_fills()
         self.chart.say("Loading…")
         self.tasks.spawn(self._load_history(self._loading), f"history of {self._symbol}")
 
@@ -159,21 +168,18 @@ class Trading(Panel):
         """Of several in a row only the last counts."""
         try:
             bars: Sequence[Bar] = await self.control.history(self._symbol, self._timeframe, HISTORY)
-        except UnavailableError as error:
+        except PaddockError as error:
             if number == self._loading:
                 self.chart.say(f"{error.message}\n{error.remedy}")
                 self._loaded = True
             return
         if number == self._loading:
             self._loaded = True
-            self._fills_drawn = -1
             self.chart.set_bars(bars)
             self.chart.say("" if bars else f"No bars of {self._timeframe.value} for {self._symbol} yet.")
 
     def _draw_fills(self) -> None:
-        if self._fills_drawn != len(self.views.fills):
-            self._fills_drawn = len(self.views.fills)
-            self.chart.set_fills([fill for fill in self.views.fills if fill.symbol == self._symbol])
+        self.chart.set_fills([fill for fill in self.views.fills if fill.symbol == self._symbol])
 
     def _show_last(self) -> None:
         quote = self.views.quotes.get(self._symbol)
