@@ -7,6 +7,7 @@ import asyncio
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QMessageBox
 
+from console.arrangement import Arrangement
 from console.dialogs.emergency import EmergencyDialog
 from console.lag import LagMeter
 from console.marks import mark
@@ -46,6 +47,9 @@ class Desk:
         ]
         for position, panel in enumerate(self.panels):
             window.put_panel(position, panel)
+        self._arrangement = Arrangement(window, window.store)
+        if window.remembers:
+            self._arrangement.restore()
         window.add_actions(self._actions())
         window.theme_changed.connect(self._restyle)
         window.tabs.currentChanged.connect(lambda _: self._look_now())
@@ -68,6 +72,8 @@ class Desk:
     async def close(self) -> None:
         """An emergency stop that runs is waited for, unless the person closes the window a second time."""
         await self._finish_emergency()
+        if self._window.remembers:
+            self._arrangement.save()
         self._fast.stop()
         self._slow.stop()
         self._measuring.cancel()
@@ -180,6 +186,7 @@ class Desk:
             Action("&View", "Back&tests", "view.backtests", lambda: self._open(Backtests)),
             Action("&View", "&Dark theme", "view.dark", lambda: window.set_theme("dark")),
             Action("&View", "&Light theme", "view.light", lambda: window.set_theme("light")),
+            Action("&View", "&Reset the layout", "view.reset", self._arrangement.reset),
             Action("&Trade", "&Pause trading", "trade.pause", lambda: spawn(control.pause("paused by hand"), "pause")),
             Action("&Trade", "&Resume trading", "trade.resume", lambda: spawn(control.resume(), "resume")),
             Action(

@@ -126,7 +126,7 @@ def _style_sheet(t: Tokens) -> str:
     QMainWindow, QDialog {{ background: {t.background}; }}
     QToolTip {{ background: {t.raised}; color: {t.text}; border: 1px solid {t.border}; padding: 4px; }}
     QMenuBar {{ background: {t.surface}; border-bottom: 1px solid {t.border}; padding: 2px 4px; }}
-    QMenuBar::item {{ padding: 4px 8px; background: transparent; border-radius: 4px; }}
+    QMenuBar::item {{ padding: 8px; background: transparent; border-radius: 4px; }}
     QMenuBar::item:selected {{ background: {t.raised}; }}
     QMenu {{ background: {t.raised}; border: 1px solid {t.border}; padding: 4px; }}
     QMenu::item {{ padding: 5px 24px 5px 12px; border-radius: 4px; }}
@@ -177,11 +177,12 @@ def _style_sheet(t: Tokens) -> str:
         selection-background-color: {selected}; selection-color: {t.text}; }}
     QTableView, QTreeView, QListView {{ background: {t.surface}; border: 0; gridline-color: transparent;
         selection-background-color: {selected}; outline: 0; }}
-    QTableView::item {{ padding: 0 8px; border: 0; }}
+    QTableView::item {{ padding: 0 5px; border: 0; }}
     QTableView::item:selected {{ background: {selected}; }}
     QHeaderView {{ background: {t.surface}; }}
     QHeaderView::section {{ background: {t.surface}; color: {t.muted}; border: 0;
         border-bottom: 1px solid {t.border}; padding: 4px 8px; font-size: {SMALL}px; font-weight: 500; }}
+    QHeaderView::up-arrow, QHeaderView::down-arrow {{ image: none; width: 0; height: 0; }}
     QSplitter::handle {{ background: transparent; }}
     QScrollBar:vertical {{ background: transparent; width: 10px; }}
     QScrollBar:horizontal {{ background: transparent; height: 10px; }}

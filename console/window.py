@@ -49,7 +49,7 @@ class Window(QMainWindow):
         self.store = store
         self._painted = False
         self._leaving = False
-        self._remember = remember
+        self.remembers = remember
         self.setObjectName("window")
         self.setWindowTitle(f"Paddock – {environment.upper()}")
         self.setMinimumSize(1100, 680)
@@ -136,7 +136,7 @@ class Window(QMainWindow):
     def leave(self) -> None:
         """Close for good."""
         self._leaving = True
-        if self._remember:
+        if self.remembers:
             self.store.setValue("window/geometry", self.saveGeometry())
         self.close()
 

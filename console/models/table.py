@@ -145,7 +145,7 @@ class TableModel(QAbstractTableModel, Generic[Row]):
 
 
 class FilteredModel(QSortFilterProxyModel):
-    """Typed sorting, and a filter over the text of all columns."""
+    """Typed sorting, shown by an arrow behind the column's title, and a filter over the text of all columns."""
 
     def __init__(self, source: TableModel[Any], parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -159,6 +159,12 @@ class FilteredModel(QSortFilterProxyModel):
         """Show rows for which `accept` holds."""
         self._accept = accept
         self.invalidate()
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        found = super().headerData(section, orientation, role)
+        if role != Qt.ItemDataRole.DisplayRole or section != self.sortColumn():
+            return found
+        return f"{found} {'↑' if self.sortOrder() is Qt.SortOrder.AscendingOrder else '↓'}"
 
     def filterAcceptsRow(self, position: int, parent: Index) -> bool:
         source: Any = self.sourceModel()

@@ -78,8 +78,9 @@ class Overview(Panel):
             "Fills, alerts and incidents appear here.",
         )
         left = splitter(
-            curve, middle, card(self._latest, title="LATEST", stretch=0), sizes=[420, 150, 200], vertical=True
-        )
+            curve, middle, card(self._latest, title="LATEST", stretch=0),
+            sizes=[420, 150, 200], vertical=True, name="overview.left",
+        )  # fmt: skip
         self.body.addWidget(_beside(left, side))
 
     def refresh(self) -> None:

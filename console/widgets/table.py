@@ -58,9 +58,10 @@ class TableView(QTableView):
         self._set_up()
         for position, column in enumerate(model.columns):
             self.setColumnWidth(position, column.width)
-        if sort is not None:
-            self.setSortingEnabled(True)
-            self.sortByColumn(*sort)
+        # A third click on a heading gives back the table's own order; -1 is that order, too.
+        self.horizontalHeader().setSortIndicatorClearable(True)
+        self.horizontalHeader().setSortIndicator(*(sort or (-1, Qt.SortOrder.AscendingOrder)))
+        self.setSortingEnabled(True)
         self.selectionModel().selectionChanged.connect(lambda *_: self.selected.emit(self.current_row()))
         QShortcut(QKeySequence.StandardKey.Copy, self, self.copy, context=Qt.ShortcutContext.WidgetShortcut)
         self.customContextMenuRequested.connect(self._open_menu)
@@ -134,17 +135,25 @@ class TableView(QTableView):
         rows = self.rows()
         if not rows:
             return
-        menu = QMenu(self)
+        menu = self._menu()
         for title, act in self.menu_actions:
             menu.addAction(title, partial(act, rows))
         menu.addAction("Copy", self.copy)
         menu.popup(self.viewport().mapToGlobal(place))
 
     def _choose_columns(self, place: QPoint) -> None:
-        menu = QMenu(self)
+        menu = self._menu()
+        shown = [position for position in range(len(self.source.columns)) if not self.isColumnHidden(position)]
         for position, column in enumerate(self.source.columns):
             action = menu.addAction(column.title or "·")
             action.setCheckable(True)
-            action.setChecked(not self.isColumnHidden(position))
-            action.toggled.connect(lambda shown, position=position: self.setColumnHidden(position, not shown))
+            action.setChecked(position in shown)
+            # Without any column there would be no heading left to bring one back by.
+            action.setEnabled(shown != [position])
+            action.toggled.connect(lambda visible, position=position: self.setColumnHidden(position, not visible))
         menu.popup(self.horizontalHeader().mapToGlobal(place))
+
+    def _menu(self) -> QMenu:
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        return menu
