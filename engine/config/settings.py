@@ -16,7 +16,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from engine.domain.market import Timeframe
 
 SYMBOL = r"^[A-Z][A-Z0-9.]{0,9}(/[A-Z]{3,5})?$"
-BOT_NAME = r"^[a-z][a-z0-9-]{0,15}$"
+BOT_NAME = r"^[a-z][a-z0-9-]{0,14}$"
+"""With "paper-" before and an id of 26 characters after it, an order's id has the 48 characters that are allowed."""
 
 Symbol = Annotated[str, Field(pattern=SYMBOL)]
 

@@ -18,7 +18,7 @@ from engine.config.settings import Settings
 from engine.control import EmergencyReport, LogLine, Placed, Verdict
 from engine.domain.errors import DataError, PaddockError, UnavailableError
 from engine.domain.events import Severity, TradingState
-from engine.domain.market import NANOSECONDS, Bar, Timeframe
+from engine.domain.market import Bar, Timeframe
 from engine.domain.orders import OrderRequest
 from engine.execution.signals import SignalDesk
 from engine.execution.trading import TradingCore
@@ -322,8 +322,7 @@ class TradingEngine:
         quote = self._market.quote(symbol)
         if quote is None:
             return None
-        age = (self._clock.now() - quote.received_at) / NANOSECONDS
-        return PriceView(bid=quote.bid, ask=quote.ask, last=quote.last, age=age)
+        return PriceView(bid=quote.bid, ask=quote.ask, last=quote.last, age=self._market.quote_age(symbol))
 
     def _dropped(self, signal: Signal, reason: str) -> None:
         self._projection.activity("signal", f"{signal.sleeve}: {signal.symbol} dropped, {reason}", Severity.WARNING)

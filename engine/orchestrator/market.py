@@ -34,6 +34,7 @@ class MarketMemory:
     def __init__(self, quotes: Table[QuoteRow], clock: Clock) -> None:
         self._quotes = quotes
         self._clock = clock
+        self._received: dict[str, float] = {}
         self._bars: dict[tuple[str, Timeframe], OrderedDict[int, Bar]] = {}
         self.feeds: dict[str, FeedStatus] = {}
         self.last_quote_at = -1.0
@@ -53,6 +54,11 @@ class MarketMemory:
 
     def quote(self, symbol: str) -> QuoteRow | None:
         return self._quotes.get(symbol)
+
+    def quote_age(self, symbol: str) -> float:
+        """Seconds since its quote arrived, by a clock that nobody sets; infinite where there is none."""
+        at = self._received.get(symbol)
+        return float("inf") if at is None else self._clock.monotonic() - at
 
     def bars(self, symbol: str, timeframe: Timeframe, after: int) -> list[Bar]:
         """Those that start at or after `after`, oldest first; the last may still grow."""
@@ -77,6 +83,7 @@ class MarketMemory:
         now = self._clock.now()
         for quote in quotes:
             self.messages += 1
+            self._received[quote.symbol] = self.last_quote_at
             self._quotes.put(
                 quote.symbol,
                 QuoteRow(
