@@ -8,15 +8,15 @@ import io
 import os
 from datetime import UTC, datetime
 from importlib import resources
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
+from engine.backtest.figures import compared
 from engine.backtest.result import BacktestResult
 from engine.backtest.svg import Curve, chart
 from engine.domain.errors import DataError
 
-SHARES = frozenset(
-    {"total_return", "benchmark_return", "cagr", "volatility", "max_drawdown", "win_rate", "exposure"}
-)  # fmt: skip
+TRADES_SHOWN = 1_000
+"""Rows in the page; the CSV has all."""
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -31,9 +31,14 @@ def write_html(result: BacktestResult, path: Path) -> Path:
     page = environment.from_string(text).render(
         result=result,
         spec=result.spec,
-        figures=[(name.replace("_", " "), _figure(name, value)) for name, value in result.metrics.items()],
-        equity=chart([Curve("strategy", result.equity), Curve("buy and hold", result.benchmark)], 240),
-        drawdown=chart([Curve("drawdown", [value * 100 for value in result.drawdown])], 110, unit=" %"),
+        # A path of either system: results travel.
+        data=PureWindowsPath(result.spec.path).name,
+        figures=compared(result),
+        trades=result.trades[:TRADES_SHOWN],
+        equity=chart(
+            [Curve("benchmark", "buy and hold", result.benchmark), Curve("strategy", "strategy", result.equity)], 240
+        ),
+        drawdown=chart([Curve("drawdown", "drawdown", [value * 100 for value in result.drawdown])], 110, unit=" %"),
     )
     return _write(path, page)
 
@@ -70,7 +75,7 @@ def _write(path: Path, text: str) -> Path:
     """Beside the target first, then in its place: a full disk leaves the old report whole."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        beside.write_text(text, "utf-8")
+        beside.write_text(text, "utf-8", newline="")
         beside.replace(path)
     except OSError as error:
         with contextlib.suppress(OSError):
@@ -79,12 +84,6 @@ def _write(path: Path, text: str) -> Path:
             f"{path} cannot be written: {error.strerror or error}.", "Choose another folder, or free some space."
         ) from error
     return path
-
-
-def _figure(name: str, value: float) -> str:
-    if name in SHARES:
-        return f"{value:.2%}"
-    return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}"
 
 
 def _day(timestamp: int) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import typer
 
-from engine.backtest.report import SHARES, write_csv, write_html
+from engine.backtest.figures import compared
+from engine.backtest.report import write_csv, write_html
 from engine.backtest.result import BacktestResult, BacktestSpec
 from engine.backtest.runner import run
 from engine.clock import IdFactory, SystemClock
@@ -38,10 +39,7 @@ class Wanted:
 
 def run_backtest(wanted: Wanted) -> None:
     """Raises ConfigurationError and DataError; what is wrong with the report is found before the run."""
-    if wanted.report is not None and wanted.report.suffix.lower() not in WRITERS:
-        raise ConfigurationError(
-            f"{wanted.report.name} is neither .html nor .csv.", "Name the report FILE.html or FILE.csv."
-        )
+    _check_report(wanted.report)
     clock = SystemClock()
     spec = BacktestSpec(
         strategy=wanted.strategy,
@@ -63,11 +61,20 @@ def run_backtest(wanted: Wanted) -> None:
         typer.echo(f"report: {path}")
 
 
+def _check_report(path: Path | None) -> None:
+    if path is None:
+        return
+    if path.suffix.lower() not in WRITERS:
+        raise ConfigurationError(f"{path.name} is neither .html nor .csv.", "Name the report FILE.html or FILE.csv.")
+    if not path.absolute().parent.is_dir():
+        raise ConfigurationError(f"There is no folder {path.absolute().parent}.", "Make it, or choose another.")
+
+
 def _print(result: BacktestResult) -> None:
     typer.echo(f"{result.title}: {len(result.timestamps):,} bars")
-    for name, value in result.metrics.items():
-        text = f"{value:.2%}" if name in SHARES else f"{value:,.2f}"
-        typer.echo(f"  {name.replace('_', ' '):18} {text:>16}")
+    typer.echo(f"  {'':14} {'strategy':>16} {'buy and hold':>16}")
+    for figure in compared(result):
+        typer.echo(f"  {figure.name:14} {figure.value:>16} {figure.benchmark:>16}".rstrip())
     for warning in result.warnings:
         typer.echo(f"  ! {warning}")
 

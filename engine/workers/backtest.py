@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 import msgspec
@@ -23,23 +24,41 @@ class Settings(msgspec.Struct, kw_only=True):
     run_id: str
 
 
+REPORT_EVERY = 0.1
+"""Seconds between two reports of progress; a new stage is told at once."""
+
+
 class _StoppedError(Exception):
     pass
 
 
+class _Teller:
+    """Tells the parent how far the run is, and ends the run when it is told to stop. Called in the run's thread."""
+
+    def __init__(self, child: Child[Settings]) -> None:
+        self._child = child
+        self._stage = ""
+        self._due = 0.0
+
+    def __call__(self, progress: Progress) -> None:
+        if self._child.stopping.is_set():
+            raise _StoppedError
+        now = self._child.clock.monotonic()
+        if now < self._due and progress.stage == self._stage:
+            return
+        self._due, self._stage = now + REPORT_EVERY, progress.stage
+        self._child.report("progress", done=progress.done, stage=progress.stage)
+
+
 async def main(child: Child[Settings]) -> None:
-    """Ends at the next report of progress when it is told to stop; nothing has been written then."""
+    """Ends at the next step of the run when it is told to stop; nothing has been written then."""
     settings = child.settings
     child.ready()
-
-    def on_progress(progress: Progress) -> None:
-        if child.stopping.is_set():
-            raise _StoppedError
-        child.report("progress", done=progress.done, stage=progress.stage)
-
     try:
-        result = await asyncio.to_thread(run, settings.spec, on_progress, settings.run_id, child.clock.now())
+        result = await asyncio.to_thread(run, settings.spec, _Teller(child), settings.run_id, child.clock.now())
     except _StoppedError:
+        return
+    if child.stopping.is_set():
         return
     path = await asyncio.to_thread(save, result, Path(settings.folder))
     child.report("result", path=str(path))
@@ -54,5 +73,7 @@ def save(result: BacktestResult, folder: Path) -> Path:
         beside.write_bytes(msgspec.json.encode(result))
         beside.replace(path)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            beside.unlink()
         raise DataError(f"The result cannot be saved: {error.strerror or error}.", "Free space on the disk.") from error
     return path

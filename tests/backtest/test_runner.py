@@ -1,56 +1,26 @@
-"""The backtest: by hand, without look-ahead, conserving money, refusing bad data, as a child and from the shell."""
+"""The backtest: by hand, without look-ahead, conserving money to the cent, refusing what cannot be."""
 
 from __future__ import annotations
 
-import asyncio
-import csv
 import math
-import subprocess
-import sys
+from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import polars
 import pytest
 
-from engine.backtest.report import write_csv, write_html
-from engine.backtest.result import BacktestResult, BacktestSpec, Progress, read_result
-from engine.backtest.runner import run
-from engine.clock import SystemClock
-from engine.domain.errors import ConfigurationError, DataError, PaddockError
+from engine.backtest.book import Account
+from engine.backtest.checks import checked_weight
+from engine.backtest.data import read_bars
+from engine.backtest.result import BacktestSpec
+from engine.backtest.simulation import Simulation, exact
+from engine.domain.errors import ConfigurationError, StrategyError
 from engine.domain.market import Timeframe
-from engine.processes.job import Job
+from tests.backtest.bars import MINUTE, START, backtest, random_walk, write_bars
 from tests.shared_data import FOLDER, needs_shared_data
-
-MINUTE = 60 * 10**9
-START = 1_700_000_040 * 10**9
-
-
-def write_bars(path: Path, close: list[float], opening: list[float] | None = None, volume: float = 1e6) -> Path:
-    opening = opening or [close[0], *close[:-1]]
-    polars.DataFrame(
-        {
-            "timestamp": [START + i * MINUTE for i in range(len(close))],
-            "open": opening,
-            "high": [max(a, b) for a, b in zip(opening, close, strict=True)],
-            "low": [min(a, b) for a, b in zip(opening, close, strict=True)],
-            "close": close,
-            "volume": [volume] * len(close),
-        }
-    ).with_columns(polars.from_epoch("timestamp", time_unit="ns")).write_parquet(path)
-    return path
-
-
-def backtest(path: Path, **changes: Any) -> BacktestResult:
-    fields = {
-        "strategy": "sma-cross", "symbol": "TEST", "path": str(path), "parameters": {"fast": 1, "slow": 2},
-        "capital": 1_000.0, "slippage_bps": 0.0,
-    }  # fmt: skip
-    seen: list[Progress] = []
-    result = run(BacktestSpec(**{**fields, **changes}), seen.append, "run", 1)
-    assert [p.done for p in seen] == sorted(p.done for p in seen)
-    return result
 
 
 def test_by_hand(tmp_path: Path) -> None:
@@ -87,10 +57,6 @@ def test_an_order_takes_no_more_than_its_share_of_a_bar(tmp_path: Path) -> None:
     result = backtest(path, participation=0.1)
     assert np.diff([0, *result.position]).max() <= 20
     assert result.position[3:6] == [20, 40, 60]
-
-
-def random_walk(count: int, seed: int = 1) -> list[float]:
-    return (100 * np.exp(np.random.default_rng(seed).normal(0, 0.002, count).cumsum())).tolist()
 
 
 @pytest.mark.parametrize("strategy", [("sma-cross", {"fast": 5, "slow": 20}), ("rsi-reversion", {"length": 5})])
@@ -131,49 +97,6 @@ def test_a_run_without_trades_has_figures(tmp_path: Path) -> None:
     assert set(result.metrics.values()) <= {0.0, 1000.0}
 
 
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"close": [10.0, None, 10.0]}, "row 2: close"),
-        ({"close": [10.0, -1.0, 10.0], "low": [9.0, -1.0, 9.0]}, "row 2: low is not above zero"),
-        ({"timestamp": [1, 3, 2]}, "row 3: it is older"),
-        ({"timestamp": [1, 2, 2]}, "row 3: the same timestamp"),
-        ({"high": [11.0, 9.0, 11.0]}, "row 2: high is below"),
-        ({"volume": [1.0, 1.0, -1.0]}, "volume"),
-        ({"close": ["10", "y", "z"]}, "row 2: close is missing or not a number"),
-        ({"timestamp": [1, None, 3]}, "row 2: timestamp is missing"),
-        ({"timestamp": ["2024-01-02T14:30:00Z", "soon", "later"]}, "row 2: timestamp is missing or not a time"),
-        ({"open": [[1.0], [2.0], [3.0]]}, "cannot be read as bars"),
-        ({"volume": [float("inf")] * 3}, "row 1: volume is missing"),
-        ({"close": None}, "no column close"),
-    ],
-)
-def test_bad_bars_are_refused_by_row(tmp_path: Path, change: dict[str, Any], said: str) -> None:
-    columns: dict[str, Any] = {
-        "timestamp": [1, 2, 3], "open": [10.0] * 3, "high": [11.0] * 3, "low": [9.0] * 3, "close": [10.0] * 3,
-        "volume": [1.0] * 3, **change,
-    }  # fmt: skip
-    path = tmp_path / "T.parquet"
-    polars.DataFrame({name: values for name, values in columns.items() if values is not None}).write_parquet(path)
-    with pytest.raises(DataError, match=said) as caught:
-        backtest(path)
-    assert caught.value.remedy
-
-
-def test_files_that_are_none_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "T.parquet").write_bytes(b"garbage")
-    for path in (tmp_path / "T.parquet", tmp_path / "absent.csv"):
-        with pytest.raises(DataError):
-            backtest(path)
-    path = write_bars(tmp_path / "U.parquet", random_walk(100))
-    with pytest.raises(DataError, match="between these dates"):
-        backtest(path, start="2030-01-01")
-    with pytest.raises(ConfigurationError, match="not a date"):
-        backtest(path, start="tomorrow")
-    with pytest.raises(DataError, match="too few"):
-        backtest(path, parameters={"fast": 10, "slow": 200})
-
-
 @needs_shared_data
 def test_real_bars_and_longer_ones() -> None:
     spy = FOLDER / "bars_1min" / "SPY.parquet"
@@ -184,69 +107,144 @@ def test_real_bars_and_longer_ones() -> None:
     assert len(minutes.trades) > 20
 
 
-def test_the_report_is_escaped_and_whole(tmp_path: Path) -> None:
-    path = write_bars(tmp_path / "T.parquet", random_walk(500))
-    result = backtest(path, symbol="<script>alert(1)</script>", parameters={"fast": 3, "slow": 9})
-    html = write_html(result, tmp_path / "r.html").read_text()
-    assert "<script" not in html
-    assert "&lt;script&gt;" in html
-    assert html.count("<tr>") == len(result.trades) + 1
-    assert "http" not in html.replace("http-equiv", "")
-    write_csv(backtest(path, symbol="=cmd()"), tmp_path / "r.csv")
-    rows = list(csv.DictReader((tmp_path / "r.csv").read_text().splitlines()))
-    assert all(row["symbol"] == "'=cmd()" for row in rows)
-    assert len((tmp_path / "r-equity.csv").read_text().splitlines()) == 501
-    with pytest.raises(DataError, match="cannot be written"):
-        write_html(result, tmp_path / "absent" / "r.html")
+@needs_shared_data
+@pytest.mark.parametrize("name", ["bars_1min/BAC", "bars_1sec/IBM", "bars_1day/SPY", "crypto_bars_1min/BTCUSD"])
+@pytest.mark.parametrize("strategy", ["sma-cross", "rsi-reversion", "buy-hold"])
+def test_all_strategies_run_on_all_kinds_of_real_bars(name: str, strategy: str) -> None:
+    symbol = "BTC/USD" if "crypto" in name else name[-3:]
+    result = backtest(FOLDER / f"{name}.parquet", symbol=symbol, strategy=strategy, parameters={}, capital=1e5)
+    assert all(math.isfinite(value) for value in result.metrics.values())
+    assert max(result.position) > 0
 
 
-async def begin(path: Path, folder: Path, **changes: Any) -> Job:
-    spec = BacktestSpec(strategy="sma-cross", symbol="T", path=str(path), **changes)
-    return await Job.begin(
-        "backtest", "test", {"spec": spec, "folder": str(folder), "run_id": "01"}, SystemClock(), lambda event: None
-    )
+@needs_shared_data
+def test_buying_and_holding_earns_what_the_benchmark_does() -> None:
+    result = backtest(FOLDER / "bars_1day" / "SPY.parquet", strategy="buy-hold", parameters={}, capital=1e6)
+    assert result.metrics["total_return"] == pytest.approx(result.metrics["benchmark_return"], rel=0.02)
+    assert result.metrics["max_drawdown"] == pytest.approx(-0.56, abs=0.01)  # March 2009, without dividends
 
 
-async def test_a_child_runs_it_and_saves_the_result(tmp_path: Path) -> None:
-    job = await begin(write_bars(tmp_path / "T.parquet", random_walk(3_000)), tmp_path)
-    seen = [fields["done"] async for fields in job.progress()]
-    assert len(seen) > 3
-    fields = await job.result()
-    assert read_result(Path(fields["path"])).run_id == "01"
+def test_a_flip_ends_one_trade_and_begins_another_by_hand(tmp_path: Path) -> None:
+    """Long from bar 3 (12), short from bar 5 (9), back to long at bar 7 (11)."""
+    closes, opens = [10, 10, 11, 12, 10, 9, 11, 12, 13], [10, 10, 10, 12, 12, 9, 9, 11, 12]
+    result = backtest(write_bars(tmp_path / "T.parquet", closes, opens), allow_short=True)
+    long, short = result.trades
+    assert (long.side, long.quantity, long.pnl) == ("long", 83, -249)
+    # At bar 4's close of 10 there are 834 dollars: 83 shares short, sold at 9; bought back at 11.
+    assert (short.side, short.quantity, short.entry_price, short.exit_price, short.pnl) == ("short", 83, 9, 11, -166)
+    # 751 - 166 = 585 dollars pay for 53 shares at 11.
+    assert result.position == [0, 0, 0, 83, 83, -83, -83, 53, 53]
+    assert result.equity[-1] == 2 + 53 * 13
 
 
-async def test_a_child_tells_what_is_wrong_and_a_cancelled_one_writes_nothing(tmp_path: Path) -> None:
-    job = await begin(tmp_path / "absent.parquet", tmp_path)
-    with pytest.raises(PaddockError, match="There is no file"):
-        await job.result()
-    job = await begin(write_bars(tmp_path / "T.parquet", random_walk(200_000)), tmp_path)
-    job.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await job.result()
-    assert not (tmp_path / "01").exists()
+def test_an_order_that_is_filled_in_parts_is_one_trade(tmp_path: Path) -> None:
+    closes = [10.0, 10, 11, 12, 13, 14, 15, 16, 15, 14, 13, 12, 11, 10, 9, 8]
+    result = backtest(write_bars(tmp_path / "T.parquet", closes, volume=200), participation=0.1)
+    [trade] = result.trades
+    # Wanted 90; 20 a bar at the opens of 11, 12, 13, 14, then cash cuts the last part: 1000 - 20 * 50 = 0.
+    assert result.position == [0, 0, 0, 20, 40, 60, 80, 80, 80, 60, 40, 20, 0, 0, 0, 0]
+    assert (trade.quantity, trade.entry_price, trade.exit_price, trade.bars_held) == (80, 12.5, 13.5, 9)
+    assert trade.pnl == 80
 
 
-def shell(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "engine.cli", "backtest", *arguments], capture_output=True, text=True, timeout=60,
-        check=False,
+def simulate(path: Path, **changes: Any) -> Simulation:
+    spec = BacktestSpec(strategy="sma-cross", symbol="TEST", path=str(path), **changes)
+    bars = read_bars(path)
+    rng = np.random.default_rng(7)
+    weight = np.repeat(rng.choice([-1.0, -0.5, 0.0, 0.3, 1.0], len(bars) // 5 + 1), 5)[: len(bars)]
+    simulation = Simulation(spec, bars, weight if spec.allow_short else np.maximum(weight, 0.0))
+    simulation.go(lambda progress: None)
+    return simulation
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("allow_short", [True, False])
+def test_money_is_conserved_exactly(
+    tmp_path: Path, seed: int, allow_short: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cash and position are the capital and the fills, to the last digit; without shorts nothing is overdrawn."""
+    fills: list[tuple[Decimal, Decimal, Decimal]] = []
+    walk = random_walk(1_500, seed)
+    path = write_bars(tmp_path / "T.parquet", [round(price * 3, 2) for price in walk], volume=300)
+    take = Account.take
+
+    def watch(self: Account, fill: Any, bar: int) -> None:
+        fills.append((fill.quantity * fill.order.side.sign, fill.price, fill.fee))
+        take(self, fill, bar)
+        assert allow_short or self.cash >= 0
+
+    monkeypatch.setattr(Account, "take", watch)
+    simulation = simulate(
+        path, capital=50_000.0, allow_short=allow_short, slippage_bps=3.0, commission_per_share=0.005,
+        commission_percent=0.01,
     )  # fmt: skip
+    account = simulation.account
+    assert len(fills) > 200
+    assert account.quantity == sum(quantity for quantity, _, _ in fills)
+    assert account.cash == 50_000 - sum(quantity * price + fee for quantity, price, fee in fills)
+    assert account.fees == sum(fee for _, _, fee in fills)
+    equity, position = simulation.curves()
+    last = exact(read_bars(path).close[-1])
+    assert position[-1] == account.quantity
+    assert equity[-1] == pytest.approx(float(account.cash + account.quantity * last), rel=1e-12)
+    assert all(quantity == quantity.to_integral_value() for quantity, _, _ in fills)
 
 
-def test_from_the_shell(tmp_path: Path) -> None:
-    path = write_bars(tmp_path / "T.parquet", random_walk(2_000))
-    report = tmp_path / "r.html"
-    good = shell("sma-cross", "--data", str(path), "--param", "fast=5", "--param", "slow=20", "--report", str(report))
-    assert good.returncode == 0, good.stderr
-    assert "total return" in good.stdout
-    assert report.is_file()
-    for arguments, code, said in (
-        (("moon", "--data", str(path)), 64, "sma-cross"),
-        (("sma-cross", "--data", str(path), "--param", "fast=0"), 64, "fast"),
-        (("sma-cross", "--data", str(path), "--param", "fast"), 64, "name=value"),
-        (("sma-cross", "--data", str(path), "--report", "x.pdf"), 64, ".html"),
-        (("sma-cross", "--data", "/nonexistent.csv"), 65, "There is no file"),
-    ):
-        bad = shell(*arguments)
-        assert (bad.returncode, "Traceback" in bad.stderr) == (code, False)
-        assert said in bad.stderr
+def test_crypto_is_bought_in_fractions(tmp_path: Path) -> None:
+    path = write_bars(tmp_path / "T.parquet", [30_000.0, 30_000, 31_000, 32_000, 33_000])
+    assert backtest(path, symbol="BTC/USD").position[-1] == pytest.approx(1000 / 31_000, rel=1e-3)
+    shares = backtest(path, symbol="DEAR")
+    assert max(shares.position) == 0
+    assert any("less than one share" in warning for warning in shares.warnings)
+
+
+def test_a_reader_is_warned(tmp_path: Path) -> None:
+    rising = [10.0, 10, 11, 12, 13, 14]
+    held = backtest(write_bars(tmp_path / "A.parquet", rising)).warnings
+    assert held == ["90 were still held at the end, valued at the last close."]
+    still = backtest(write_bars(tmp_path / "B.parquet", rising, volume=0.0)).warnings
+    assert still == ["Orders for 76 were not filled by the last bar: the volume was too small."]
+    late = backtest(write_bars(tmp_path / "C.parquet", [10.0, 10, 10, 11])).warnings
+    assert late == ["The last target came at the last bar and was not traded."]
+    falling = [10.0, 10, 9, 9, 40, 50, 60]
+    ruined = backtest(write_bars(tmp_path / "D.parquet", falling), allow_short=True)
+    assert any("below zero" in warning for warning in ruined.warnings)
+    assert all(math.isfinite(value) for value in ruined.metrics.values())
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"capital": 0.0}, "capital"),
+        ({"capital": math.nan}, "capital"),
+        ({"slippage_bps": -1.0}, "slippage bps"),
+        ({"commission_percent": math.inf}, "commission percent"),
+        ({"participation": 1.5}, "participation"),
+    ],
+)
+def test_impossible_assumptions_are_refused(tmp_path: Path, change: dict[str, float], said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        backtest(tmp_path / "unread.parquet", **change)
+
+
+@pytest.mark.parametrize(
+    ("weight", "said"), [([0.0, 1.5, 0.0], "bar 2"), ([0.0, 0.0, math.nan], "bar 3"), ([0.0], "1 targets")]
+)
+def test_targets_that_break_the_contract_are_refused(tmp_path: Path, weight: list[float], said: str) -> None:
+    bars = read_bars(write_bars(tmp_path / "T.parquet", [10.0] * 3))
+    strategy: Any = SimpleNamespace(name="broken", targets=lambda bars: SimpleNamespace(weight=np.array(weight)))
+    with pytest.raises(StrategyError, match=said):
+        checked_weight(strategy, bars)
+
+
+def test_progress_goes_on_while_an_order_waits_for_volume(tmp_path: Path) -> None:
+    """So that a run which can be cancelled at each report can be cancelled then too."""
+    path = write_bars(tmp_path / "T.parquet", [10.0, 10, 11, *[12.0] * 5_000], volume=1.0)
+    bars = read_bars(path)
+    simulation = Simulation(
+        BacktestSpec(strategy="buy-hold", symbol="T", path="", participation=0.001), bars, np.ones(len(bars))
+    )
+    told: list[float] = []
+    simulation.go(lambda progress: told.append(progress.done))
+    assert len(told) > 40
+    assert all(a < b for a, b in pairwise(told))
