@@ -1,5 +1,6 @@
 """The emergency stop: cancel everything, ask until nothing is open, flatten, ask again, and say what is true.
 
+A venue that does not answer at first is asked again, to cancel and to say what is held: one failure must leave nothing.
 Every phase has an end, so the report comes whatever the venue does; what is not known then is named as such.
 """
 
@@ -20,6 +21,8 @@ from engine.domain.portfolio import VenuePosition
 
 PHASE = 10.0
 """Seconds to wait for the cancels, and again for the closing orders."""
+CANCEL_AGAIN = 1.0
+"""Seconds after which what is still open is cancelled once more."""
 FIRST_PAUSE = 0.02
 LONGEST_PAUSE = 0.5
 
@@ -46,24 +49,43 @@ class EmergencyStop:
     async def run(self, flatten: bool) -> EmergencyReport:
         """Never raises for what the venue does: that is in the report."""
         self._step("trading halted")
-        await self._cancel_all()
+        cancelled = await self._cancel_all()
         if await self._landed():
-            await self._cancel_all()
-        orders = await self._until_none(self._broker.open_orders, "open orders")
+            cancelled = await self._cancel_all()
+        orders = await self._until_cancelled(cancelled)
         positions: Sequence[VenuePosition] | None = ()
         if flatten:
-            await self._close_all(await self._ask(self._broker.positions, "positions") or ())
-            positions = await self._until_none(self._broker.positions, "open positions")
+            positions = await self._until_known(self._broker.positions, "positions")
+            if positions:
+                await self._close_all(positions)
+                positions = await self._until_none(self._broker.positions, "open positions")
             orders = await self._ask(self._broker.open_orders, "open orders")
         return self._report(orders, positions, flatten)
 
-    async def _cancel_all(self) -> None:
+    async def _cancel_all(self) -> bool:
+        """Whether the venue took it."""
         try:
             self._step(f"cancel asked for {await self._broker.cancel_all()} orders")
         except PaddockError as error:
             self._step(f"cancel all failed: {error.message}")
             for order in await self._ask(self._broker.open_orders, "open orders") or ():
                 await self._cancel_one(order)
+            return False
+        return True
+
+    async def _until_cancelled(self, taken: bool) -> Sequence[VenueOrder] | None:
+        """Cancel again while the venue has not taken it, and now and then what is open all the same."""
+        asked_at = self._clock.monotonic()
+
+        async def ask() -> Sequence[VenueOrder]:
+            nonlocal asked_at, taken
+            found = await self._broker.open_orders()
+            if found and (not taken or self._clock.monotonic() - asked_at >= CANCEL_AGAIN):
+                taken = await self._cancel_all()
+                asked_at = self._clock.monotonic()
+            return found
+
+        return await self._until_none(ask, "open orders")
 
     async def _landed(self) -> bool:
         """Wait until no order is on its way any more; whether there was one."""
@@ -97,11 +119,19 @@ class EmergencyStop:
             self._step(f"cancel of {order.client_order_id} failed: {error.message}")
 
     async def _until_none(self, ask: Callable[[], Awaitable[Sequence[T]]], what: str) -> Sequence[T] | None:
+        return await self._until(ask, what, lambda found: found is not None and not found)
+
+    async def _until_known(self, ask: Callable[[], Awaitable[Sequence[T]]], what: str) -> Sequence[T] | None:
+        return await self._until(ask, what, lambda found: found is not None)
+
+    async def _until(
+        self, ask: Callable[[], Awaitable[Sequence[T]]], what: str, enough: Callable[[Sequence[T] | None], bool]
+    ) -> Sequence[T] | None:
         deadline = self._clock.monotonic() + PHASE
         pause = FIRST_PAUSE
         while True:
             found = await self._ask(ask, what)
-            if self._clock.monotonic() > deadline or (found is not None and not found):
+            if self._clock.monotonic() > deadline or enough(found):
                 self._step(f"{what}: {'not known' if found is None else len(found)}")
                 return found
             await asyncio.sleep(pause)

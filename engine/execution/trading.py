@@ -159,7 +159,8 @@ class TradingCore:
             self._cancel_wanted.add(order.client_order_id)
         self._emergency = EmergencyStop(self._broker, self._clock, self._flatten, self._doubtful)
         report = await self._emergency.run(flatten)
-        self._spawn(self.reconcile("emergency stop"), "reconcile")
+        # Not `reconcile`: it calls us ready, and the stream may be down.
+        self._spawn(self._compare("emergency stop"), "compare")
         return report
 
     async def set_trading_state(self, state: TradingState, reason: str) -> None:
@@ -177,12 +178,8 @@ class TradingCore:
 
     async def reconcile(self, reason: str) -> None:
         """Raises UnavailableError or CredentialsError; `ready` then stays as it was."""
-        async with self._reconciling:
-            log.info("reconciling with the venue: %s", reason)
-            self._report(await self._reconciler.orders())
-            self._report(await self._reconciler.positions())
-            await self.refresh_account()
-            self.ready = True
+        await self._compare(reason)
+        self.ready = True
 
     async def poll_orders(self) -> None:
         """The safety net beside the stream."""
@@ -210,6 +207,13 @@ class TradingCore:
             task.cancel()
 
     # Inside
+
+    async def _compare(self, reason: str) -> None:
+        async with self._reconciling:
+            log.info("reconciling with the venue: %s", reason)
+            self._report(await self._reconciler.orders())
+            self._report(await self._reconciler.positions())
+            await self.refresh_account()
 
     def _context(self, request: OrderRequest, emergency: bool = False) -> Context:
         book, positions = self.ledger.book, self.ledger.positions

@@ -13,9 +13,8 @@ from engine.risk.limits import Limits
 
 def state_for(account: Account, peak: Decimal, limits: Limits) -> tuple[TradingState, str]:
     """The least that today's loss and the fall from the peak call for, and why."""
-    if account.last_equity <= 0:
-        return TradingState.ACTIVE, ""
-    loss = float((account.last_equity - account.equity) / account.last_equity)
+    # Without a close of yesterday there is no loss of today; the fall from the peak counts all the same.
+    loss = float((account.last_equity - account.equity) / account.last_equity) if account.last_equity > 0 else 0.0
     fall = float((peak - account.equity) / peak) if peak > 0 else 0.0
     if loss >= limits.daily_loss_halted:
         return TradingState.HALTED, f"day loss {loss:.1%} reached {limits.daily_loss_halted:.0%}"

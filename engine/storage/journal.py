@@ -62,6 +62,7 @@ class Journal:
         self._number = number
         self._hash = last_hash
         self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
+        self._closed = False
         self._thread = threading.Thread(target=self._write_all, name="journal", daemon=True)
         self._thread.start()
 
@@ -73,12 +74,16 @@ class Journal:
         """Rows are written in the order of the calls; entries are copied now. The future is done when they are durable."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
+        if self._closed:
+            future.set_exception(OrderError("The order journal is closed.", "Start Paddock again; nothing was sent."))
+            return future
         rows = [_encode(entry) for entry in entries]
         self._queue.put(_Work(rows, loop, future))
         return future
 
     async def close(self) -> None:
-        """Writes what is waiting first."""
+        """Writes what is waiting first; what comes later is refused."""
+        self._closed = True
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
 

@@ -1,0 +1,93 @@
+"""The emergency stop at a venue that does not answer at first, or misses an order: it goes on asking."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from engine.domain.errors import UnavailableError
+from engine.domain.portfolio import VenuePosition
+from engine.execution import emergency
+from tests.execution.conftest import buy
+from tests.execution.scripted_venue import ScriptedDesk, ScriptedVenue, SkippingClock
+
+
+@pytest.fixture
+async def scripted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ScriptedDesk]:
+    monkeypatch.setattr(emergency, "PHASE", 2.0)
+    clock = SkippingClock()
+    desk = ScriptedDesk(ScriptedVenue(clock), clock, tmp_path / "orders.db")
+    await desk.open()
+    yield desk
+    await desk.close()
+
+
+async def test_a_venue_that_answers_again_within_the_time_is_left_with_nothing_open(scripted: ScriptedDesk) -> None:
+    await scripted.core.place(buy(5))
+    await scripted.core.place(buy(3, "AAPL", limit="90"))
+    scripted.hear()
+    scripted.venue.deaf = True
+
+    def answer_again() -> None:
+        scripted.venue.deaf = False
+
+    asyncio.get_running_loop().call_later(0.3, answer_again)
+    report = await scripted.core.emergency_stop("test", flatten=True)
+    assert report.flat, report.steps
+    assert scripted.venue.held == {}
+    assert await scripted.venue.open_orders() == []
+
+
+async def test_positions_that_cannot_be_read_at_first_are_closed_all_the_same(
+    scripted: ScriptedDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await scripted.core.place(buy(5))
+    scripted.hear()
+    read, failures = scripted.venue.positions, iter(range(2))
+
+    async def positions() -> Sequence[VenuePosition]:
+        if next(failures, None) is not None:
+            raise UnavailableError("The venue does not answer.", "Wait.")
+        return await read()
+
+    monkeypatch.setattr(scripted.venue, "positions", positions)
+    report = await scripted.core.emergency_stop("test", flatten=True)
+    assert report.flat, report.steps
+    assert scripted.venue.held == {}
+
+
+async def test_an_order_that_the_first_cancel_did_not_hit_is_cancelled_too(
+    scripted: ScriptedDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(emergency, "CANCEL_AGAIN", 0.1)
+    await scripted.core.place(buy(3, limit="90"))
+    cancel_all, misses = scripted.venue.cancel_all, iter(range(1))
+
+    async def miss_once() -> int:
+        return await cancel_all() if next(misses, None) is None else 0
+
+    monkeypatch.setattr(scripted.venue, "cancel_all", miss_once)
+    report = await scripted.core.emergency_stop("test", flatten=False)
+    assert report.text.startswith("NO ORDER OPEN"), report.steps
+
+
+async def test_trading_is_not_ready_after_the_stop_because_it_was_not_before(scripted: ScriptedDesk) -> None:
+    """Whether the stream is up the engine knows, not the stop: what follows it must not open the gate."""
+    scripted.core.ready = False
+    await scripted.core.emergency_stop("test", flatten=True)
+    await scripted.core.stop()
+    assert scripted.core._tasks == set()
+    assert not scripted.core.ready
+
+
+async def test_a_venue_that_stays_away_is_named_so(scripted: ScriptedDesk) -> None:
+    await scripted.core.place(buy(5))
+    scripted.venue.deaf = True
+    report = await scripted.core.emergency_stop("test", flatten=True)
+    assert not report.flat
+    assert report.text.startswith("NOT CONFIRMED")
+    assert len(report.steps) < 100
+    scripted.venue.deaf = False
