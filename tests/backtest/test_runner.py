@@ -206,7 +206,7 @@ def test_a_reader_is_warned(tmp_path: Path) -> None:
     assert still == ["Orders for 76 were not filled by the last bar: the volume was too small."]
     late = backtest(write_bars(tmp_path / "C.parquet", [10.0, 10, 10, 11])).warnings
     assert late == ["The last target came at the last bar and was not traded."]
-    falling = [10.0, 10, 9, 9, 40, 50, 60]
+    falling = [10.0, 10, 9, 8, 40, 50, 60]
     ruined = backtest(write_bars(tmp_path / "D.parquet", falling), allow_short=True)
     assert any("below zero" in warning for warning in ruined.warnings)
     assert all(math.isfinite(value) for value in ruined.metrics.values())
