@@ -173,6 +173,8 @@ def _style_sheet(t: Tokens) -> str:
         {{ border: 1px solid {t.accent}; }}
     QLineEdit[wrong="true"] {{ border: 1px solid {t.bad}; }}
     QComboBox::drop-down {{ border: 0; width: 18px; }}
+    QComboBox::down-arrow {{ width: 0; height: 0; margin-right: 6px; border-left: 4px solid {t.background};
+        border-right: 4px solid {t.background}; border-top: 5px solid {t.muted}; }}
     QComboBox QAbstractItemView {{ background: {t.raised}; border: 1px solid {t.border};
         selection-background-color: {selected}; selection-color: {t.text}; }}
     QTableView, QTreeView, QListView {{ background: {t.surface}; border: 0; gridline-color: transparent;

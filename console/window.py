@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PySide6.QtCore import QSettings, Qt, Signal
-from PySide6.QtGui import QAction, QCloseEvent, QKeySequence, QPaintEvent, QShortcut
+from PySide6.QtGui import QAction, QCloseEvent, QKeySequence, QPaintEvent
 from PySide6.QtWidgets import QLabel, QMainWindow, QMenu, QTabWidget, QVBoxLayout, QWidget
 
 from console.statusbar import StatusBar
 from console.theme import apply_theme, tokens
 from console.widgets.cover import Cover
-from console.widgets.layout import label, row
+from console.widgets.layout import button, label, row
 from console.widgets.notices import Notices
 from console.widgets.stop_button import StopButton
 
@@ -76,10 +76,9 @@ class Window(QMainWindow):
         self.notices = Notices(self)
         self.cover = Cover(self)
         # PySide does not keep a corner widget alive by itself.
-        self._corner = row(self.stop_button, margin=2)
+        self.search_button = button("Search…  Ctrl+K", "palette.open", "flat", "Find a command or a symbol")
+        self._corner = row(self.search_button, self.stop_button, margin=2)
         self.menuBar().setCornerWidget(self._corner, Qt.Corner.TopRightCorner)
-        for number in range(len(TABS)):
-            QShortcut(QKeySequence(f"Ctrl+{number + 1}"), self, lambda number=number: self.tabs.setCurrentIndex(number))
         self.status.restyle(environment)
         geometry = store.value("window/geometry")
         if geometry is not None and remember:

@@ -49,6 +49,8 @@ class Bots(Panel):
             "bots.orders",
             "This bot has placed no order yet.",
         )
+        self._fills.hide_columns("Sleeve", "Order")
+        self._orders.hide_columns("Sleeve")
         self._log = LogTail(control)
         fleet = card(row(self._start, self._stop, self._restart, None, self._total), self._table, stretch=1)
         lists = splitter(

@@ -110,7 +110,7 @@ def _columns() -> list[Column[ErrorRow]]:
         Column("", lambda r: ICONS[r.severity], lambda r: list(Severity).index(r.severity), width=40,
                tone=lambda r: TONES[r.severity], tooltip=lambda r: r.severity.value),
         Column("Where", lambda r: r.component, width=110),
-        Column("What", lambda r: r.message.splitlines()[0] if r.message else "", width=330),
+        Column("What", lambda r: r.message.splitlines()[0] if r.message else "", width=290),
         Column("Kind", lambda r: r.category, width=70),
         Column("Count", lambda r: f"{r.count:,}", lambda r: r.count, width=58, right=True),
         Column("Last", lambda r: format.ago(r.last_seen, time.time_ns()), lambda r: r.last_seen, width=112, right=True,

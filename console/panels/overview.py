@@ -245,7 +245,7 @@ def _sleeve_columns() -> list[Column[BotRow]]:
                tone=lambda r: format.tone(r.realised + r.unrealised), right=True),
         Column("Position", lambda r: format.money(r.position_value), lambda r: r.position_value, right=True),
         Column("Fills", lambda r: str(r.fills), lambda r: r.fills, width=55, right=True),
-        Column("Last signal", lambda r: r.last_signal or format.DASH, width=150),
+        Column("Last signal", lambda r: r.last_signal or format.DASH, width=120),
     ]  # fmt: skip
 
 

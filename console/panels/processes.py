@@ -112,16 +112,16 @@ def _columns() -> list[Column[ProcessRow]]:
 
     return [
         Column("Name", lambda r: r.name, width=110, tooltip=lambda r: r.detail or r.name),
-        Column("State", state, width=124, tone=lambda r: STATES.get(r.state, ("", "muted"))[1]),
-        Column("PID", lambda r: str(r.pid) if r.pid else format.DASH, lambda r: r.pid, width=66, right=True),
-        Column("Up", lambda r: format.duration(uptime(r)) if r.started_at else format.DASH, uptime, width=86, right=True),
+        Column("State", state, width=116, tone=lambda r: STATES.get(r.state, ("", "muted"))[1]),
+        Column("PID", lambda r: str(r.pid) if r.pid else format.DASH, lambda r: r.pid, width=60, right=True),
+        Column("Up", lambda r: format.duration(uptime(r)) if r.started_at else format.DASH, uptime, width=80, right=True),
         Column("CPU %", lambda r: f"{r.cpu_percent:.0f}" if r.pid else format.DASH, lambda r: r.cpu_percent,
                width=56, right=True),
         Column("Memory", lambda r: format.size(r.rss_bytes) if r.rss_bytes else format.DASH, lambda r: r.rss_bytes,
-               width=72, right=True),
-        Column("Work/s", rate, lambda r: r.progress_rate, width=64, right=True),
+               width=68, right=True),
+        Column("Work/s", rate, lambda r: r.progress_rate, width=60, right=True),
         Column("Restarts", lambda r: str(r.restarts), lambda r: r.restarts, width=66, right=True,
                tone=lambda r: "warning" if r.restarts else ""),
-        Column("Group", lambda r: r.group, width=90),
-        Column("Last exit", lambda r: r.last_exit or format.DASH, width=160),
+        Column("Group", lambda r: r.group, width=84),
+        Column("Last exit", lambda r: r.last_exit or format.DASH, width=72),
     ]  # fmt: skip

@@ -54,6 +54,11 @@ class Trading(Panel):
             self.ticket.set_symbol(symbol)
             self._load()
 
+    def open_symbol(self, symbol: str) -> None:
+        """As if it had been chosen in the watch list."""
+        self._watch.select_where(lambda quote: quote.symbol == symbol)
+        self.show_symbol(symbol)
+
     def refresh(self) -> None:
         self._watch.source.refresh()
         for table in (self._positions, self._orders, self._fills):
@@ -148,8 +153,7 @@ class Trading(Panel):
     def _jump(self, table: TableView) -> None:
         found = table.current_row()
         if found is not None:
-            self._watch.select_where(lambda quote: quote.symbol == found.symbol)
-            self.show_symbol(found.symbol)
+            self.open_symbol(found.symbol)
 
     def _choose(self, timeframe: Timeframe) -> None:
         self._timeframe = timeframe

@@ -25,7 +25,7 @@ class LogTail(QFrame):
         self._control = control
         self._name = ""
         self._seen = 0
-        self._title = label("", "heading")
+        self._title = label("LOG", "heading")
         self._level = QComboBox()
         self._level.addItems(list(LEVELS))
         self._level.setAccessibleName("log level")

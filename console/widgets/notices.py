@@ -33,6 +33,7 @@ class Notices(QWidget):
         notice = _Notice(title, text, tone)
         notice.dismiss.clicked.connect(lambda: self._drop(notice))
         self._layout.addWidget(notice)
+        notice.show()
         if tone != "bad":
             QTimer.singleShot(STAYS, notice, lambda: self._drop(notice))
         self.show()
@@ -53,7 +54,9 @@ class Notices(QWidget):
         self._place()
 
     def _place(self) -> None:
-        self.adjustSize()
+        # Wrapped lines have a height only for a width, which adjustSize() does not ask for.
+        self._layout.activate()
+        self.resize(WIDTH, self._layout.heightForWidth(WIDTH))
         self.move(self._holder.width() - WIDTH - 2 * SPACE, self._holder.height() - self.height() - 5 * SPACE)
         self.raise_()
 

@@ -88,6 +88,12 @@ class TableView(QTableView):
                 return True
         return False
 
+    def hide_columns(self, *titles: str) -> None:
+        """Until the person asks for them in the menu of the headings."""
+        for position, column in enumerate(self.source.columns):
+            if column.title in titles:
+                self.setColumnHidden(position, True)
+
     def copy(self) -> None:
         """Selected rows as tab-separated text with their headings, ready for a spreadsheet."""
         columns = [position for position in range(self.filtered.columnCount()) if not self.isColumnHidden(position)]
