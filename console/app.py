@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from PySide6.QtCore import QSettings, Qt, QTimer, QtMsgType, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication, QMessageBox
 
+from console.collector import Collector
 from console.marks import mark
 from console.theme import apply_theme, load_fonts
 from console.window import Window
@@ -64,6 +65,7 @@ def run_console(settings: ConsoleSettings, make_engine: Callable[[], Any]) -> in
     `make_engine` gives an EngineControl with start() and stop(); it is called after the first paint.
     """
     app = QApplication(sys.argv[:1])
+    collector = Collector(app)
     app.setApplicationName("Paddock")
     app.setQuitOnLastWindowClosed(False)
     load_fonts()
@@ -81,13 +83,16 @@ def run_console(settings: ConsoleSettings, make_engine: Callable[[], Any]) -> in
     asyncio.set_event_loop(loop)
     with loop, ThreadPoolExecutor(THREADS) as pool:
         loop.set_default_executor(pool)
-        code: int = loop.run_until_complete(Application(settings, window, make_engine).run())
+        code: int = loop.run_until_complete(Application(settings, window, make_engine, collector).run())
     return code
 
 
 class Application:
-    def __init__(self, settings: ConsoleSettings, window: Window, make_engine: Callable[[], Any]) -> None:
+    def __init__(
+        self, settings: ConsoleSettings, window: Window, make_engine: Callable[[], Any], collector: Collector
+    ) -> None:
         self._settings = settings
+        self._collector = collector
         self._window = window
         self._make_engine = make_engine
         self._leave = asyncio.Event()
@@ -125,6 +130,7 @@ class Application:
             return await self._failed(error, leaving)
         if self._desk is not None and not leaving.done():
             self._desk.engine_runs()
+            self._collector.spare_the_living()
         self._window.status.say("")
         if self._settings.exit_after is None:
             await leaving
