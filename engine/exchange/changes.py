@@ -9,7 +9,7 @@ import msgspec
 from engine.domain.market import Bar
 from engine.exchange.accounts import Execution, TradingAccount
 from engine.exchange.orders import Update
-from engine.exchange.prices.base import TapeEvent
+from engine.exchange.prices.events import TapeEvent
 from engine.exchange.records import OrderRecord
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from engine.domain.market import NANOSECONDS, Bar, Quote, Timeframe, Trade, is_crypto
 from engine.exchange.candles import Candle, sets_price
 from engine.exchange.columns import Columns
-from engine.exchange.prices.base import BarColumns, PriceSource, TapeEvent
+from engine.exchange.prices.base import BarColumns, PriceSource
+from engine.exchange.prices.events import TapeEvent
 from engine.exchange.sessions import at_new_york, midnight, new_york
 
 MINUTE = 60 * NANOSECONDS

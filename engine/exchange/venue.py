@@ -11,7 +11,7 @@ from random import Random
 
 import msgspec
 
-from engine.domain.market import NANOSECONDS, Quote
+from engine.domain.market import NANOSECONDS, Quote, Trade
 from engine.domain.orders import OrderStatus, OrderType, Side, TimeInForce
 from engine.exchange import rules
 from engine.exchange.accounts import Hold
@@ -25,7 +25,8 @@ from engine.exchange.groups import Groups
 from engine.exchange.intake import open_record
 from engine.exchange.matching import MatchingEngine
 from engine.exchange.orders import ZERO, Update
-from engine.exchange.prices.base import PriceSource, TapeEvent
+from engine.exchange.prices.base import PriceSource
+from engine.exchange.prices.events import TapeEvent
 from engine.exchange.records import OrderRecord
 from engine.exchange.refusals import Refusal, forbidden, invalid, not_found, unprocessable
 from engine.exchange.replacement import replacement
@@ -230,9 +231,10 @@ class Venue:
         market.minutes += self.tape.close_minutes(until)
 
     def _match(self, event: TapeEvent) -> None:
-        updates = self._engine.on_quote(event) if isinstance(event, Quote) else self._engine.on_trade(event)
-        if updates:
-            self._book(updates)
+        if isinstance(event, Quote):
+            self._book(self._engine.on_quote(event))
+        elif isinstance(event, Trade):
+            self._book(self._engine.on_trade(event))
 
     def _turn(self, now: int) -> None:
         """Open or close the session. Where the day ends without a pause, it does both."""

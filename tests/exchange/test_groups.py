@@ -22,7 +22,8 @@ from engine.domain.market import NANOSECONDS, Quote, Trade
 from engine.exchange.desk import Desk
 from engine.exchange.fills import AlpacaFill
 from engine.exchange.numbers import read_object
-from engine.exchange.prices.base import BarColumns, TapeEvent
+from engine.exchange.prices.base import BarColumns
+from engine.exchange.prices.events import TapeEvent
 from engine.exchange.records import OrderRecord
 from engine.exchange.refusals import Refusal
 from engine.exchange.sessions import AlwaysOpen

@@ -7,7 +7,7 @@ import pytest
 
 from engine.domain.market import NANOSECONDS, Quote, Trade
 from engine.exchange.assets import DEFAULT_SYMBOLS, profile
-from engine.exchange.prices.base import TapeEvent
+from engine.exchange.prices.events import TapeEvent
 from engine.exchange.prices.synthetic import SyntheticPrices
 
 START = 1_763_654_400 * NANOSECONDS

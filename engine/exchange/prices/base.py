@@ -8,11 +8,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.domain.market import Quote, Trade
+from engine.exchange.prices.events import TapeEvent
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-TapeEvent = Trade | Quote
 
 
 class BarColumns(msgspec.Struct, frozen=True, eq=False):

@@ -11,7 +11,8 @@ import numpy as np
 
 from engine.domain.errors import DataError
 from engine.domain.market import NANOSECONDS, Quote, Trade
-from engine.exchange.prices.base import BarColumns, Floats, Integers, TapeEvent
+from engine.exchange.prices.base import BarColumns, Floats, Integers
+from engine.exchange.prices.events import TapeEvent
 from engine.exchange.prices.nbbo import BestQuotes
 from engine.exchange.prices.recording import LAYOUT, choose_day, recorded_symbols
 from engine.exchange.sessions import at_new_york, midnight

@@ -13,7 +13,8 @@ import numpy as np
 
 from engine.domain.market import NANOSECONDS, Quote, Trade, is_crypto
 from engine.exchange.assets import profile
-from engine.exchange.prices.base import BarColumns, Floats, TapeEvent
+from engine.exchange.prices.base import BarColumns, Floats
+from engine.exchange.prices.events import TapeEvent
 from engine.exchange.prices.history import SESSION_SECONDS, History
 from engine.exchange.prices.shape import MINUTE, activity, in_regular_hours, minute_of_day, pace
 

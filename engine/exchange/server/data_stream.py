@@ -12,7 +12,7 @@ import msgspec
 from aiohttp import WSMsgType, web
 
 from engine.domain.market import Bar, Quote
-from engine.exchange.prices.base import TapeEvent
+from engine.exchange.prices.events import TapeEvent
 from engine.exchange.refusals import Refusal
 from engine.exchange.server import codec
 from engine.exchange.server.floor import Floor

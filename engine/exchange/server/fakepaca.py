@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from engine.domain.market import NANOSECONDS, Bar, Quote, Timeframe, Trade
-from engine.exchange.prices.base import TapeEvent
+from engine.exchange.prices.events import TapeEvent
 
 SYMBOL = "FAKEPACA"
 
