@@ -6,9 +6,6 @@ import msgspec
 
 from engine.domain.market import Bar, Timeframe, Trade
 
-NOT_LAST = frozenset({"20", "20000020", "20040200", "20100000", "20100200"})
-"""Sale conditions, as the recordings write them, whose prints count for the volume but set no price."""
-
 
 class Candle(msgspec.Struct, kw_only=True):
     """One bar while it grows. Without a price-setting print `open` is 0 and the bar is not shown."""
@@ -37,14 +34,16 @@ class Candle(msgspec.Struct, kw_only=True):
             self.low = price
         self.close = price
 
-    def join(self, bar: Bar) -> None:
-        """Add a bar that follows in time."""
-        if self.open == 0.0:
-            self.open, self.high, self.low = bar.open, bar.high, bar.low
-        self.high, self.low, self.close = max(self.high, bar.high), min(self.low, bar.low), bar.close
+    def join(self, bar: Bar, sets_price: bool = True) -> None:
+        """Add a bar that follows in time; its volume alone when it sets no price."""
         self.volume += bar.volume
         self.turnover += bar.volume * bar.vwap
         self.trade_count += bar.trade_count
+        if not sets_price or bar.open == 0.0:
+            return
+        if self.open == 0.0:
+            self.open, self.high, self.low = bar.open, bar.high, bar.low
+        self.high, self.low, self.close = max(self.high, bar.high), min(self.low, bar.low), bar.close
 
     def bar(self, symbol: str, timeframe: Timeframe, closed: bool) -> Bar:
         vwap = round(self.turnover / self.volume, 6) if self.volume else self.close
@@ -61,7 +60,3 @@ class Candle(msgspec.Struct, kw_only=True):
             vwap,
             closed,
         )
-
-
-def sets_price(trade: Trade) -> bool:
-    return NOT_LAST.isdisjoint(trade.conditions)

@@ -1,4 +1,4 @@
-"""A bounded table in memory: typed columns that grow at the end and lose their oldest rows."""
+"""A bounded table in memory: typed columns in order of time, which grow at the end and lose their oldest rows."""
 
 from __future__ import annotations
 
@@ -29,6 +29,22 @@ class Columns:
         if len(self.columns[0]) > self._limit * 5 // 4:
             self._trim()
 
+    def insert(self, *row: Any) -> None:
+        """Put a row that comes late behind those of its time."""
+        place = bisect_right(self.columns[0], row[0])
+        for column, value in zip(self.columns, row, strict=True):
+            column.insert(place, value)
+        if len(self) > self._limit * 5 // 4:
+            self._trim()
+
+    def replace(self, index: int, *row: Any) -> None:
+        for column, value in zip(self.columns, row, strict=True):
+            column[index] = value
+
+    def remove(self, index: int) -> None:
+        for column in self.columns:
+            del column[index]
+
     def row(self, index: int) -> tuple[Any, ...]:
         return tuple(column[index] for column in self.columns)
 
@@ -36,6 +52,10 @@ class Columns:
         """The rows whose time is in [start, end]."""
         times = self.columns[0]
         return range(bisect_left(times, start), bisect_right(times, end))
+
+    def holds(self, start: int) -> bool:
+        """Whether every row from time `start` on is still here."""
+        return not self.dropped or (len(self) > 0 and self.columns[0][0] < start)
 
     def _trim(self) -> None:
         surplus = len(self) - self._limit

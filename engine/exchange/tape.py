@@ -2,38 +2,37 @@
 
 from __future__ import annotations
 
-from datetime import time
-
-import numpy as np
-
-from engine.domain.market import NANOSECONDS, Bar, Quote, Timeframe, Trade, is_crypto
-from engine.exchange.candles import Candle, sets_price
+from engine.domain.market import Bar, Quote, Trade, is_crypto
+from engine.exchange.bar_tape import BarTape
 from engine.exchange.columns import Columns
+from engine.exchange.conditions import sets_price
 from engine.exchange.prices.base import BarColumns, PriceSource
-from engine.exchange.prices.events import TapeEvent
-from engine.exchange.sessions import at_new_york, midnight, new_york
+from engine.exchange.prices.events import Bands, Cancellation, Correction, LatePrint, Status, TapeEvent
 
-MINUTE = 60 * NANOSECONDS
-BAR_LIMIT = 43_200
 TICK_LIMIT = 10_000
 
 
 class SymbolTape:
-    """One symbol. Trades: time, price, size, exchange, conditions, id. Quotes: time, bid, its size, ask, its size."""
+    """One symbol. Trades: time, price, size, exchange, conditions, id. Quotes: time, bid, its size, ask, its size.
+
+    Prints that come late, corrections and cancellations change the trades and the bars of their time.
+    """
 
     def __init__(self, symbol: str, source: PriceSource, tick_limit: int) -> None:
         self.symbol = symbol
         self.trades = Columns("qddOOq", tick_limit)
         self.quotes = Columns("qdddd", tick_limit)
+        self.bars = BarTape(symbol, source)
         self.trade: Trade | None = None
         self.quote: Quote | None = None
-        self.minute: Candle | None = None
-        self.last_minute: Bar | None = None
-        self._day: Candle | None = None
-        self._day_end = 0
-        self._bars = Columns("qdddddqd", BAR_LIMIT)
-        self._days = Columns("qdddddqd", 1_000)
+        self.status: Status | None = None
+        self.unapplied = 0
+        """Late prints, corrections and cancellations of a time whose trades are no longer kept."""
         self._source = source
+
+    @property
+    def last_minute(self) -> Bar | None:
+        return self.bars.last_minute
 
     @property
     def last_price(self) -> float:
@@ -54,128 +53,117 @@ class SymbolTape:
 
     def on_trade(self, trade: Trade, in_session: bool) -> Bar | None:
         """Returns the minute bar that this print closes, if any."""
-        closed = self.close_minute(trade.timestamp)
         self.trade = trade
-        self.trades.append(trade.timestamp, trade.price, trade.size, trade.exchange, trade.conditions, trade.trade_id)
-        if self.minute is None:
-            self.minute = Candle(start=trade.timestamp // MINUTE * MINUTE)
-        priced = sets_price(trade)
-        self.minute.add(trade, priced)
-        self._today(trade.timestamp).add(trade, priced and in_session)
-        return closed
+        self.trades.append(*_row(trade))
+        return self.bars.add(trade, sets_price(trade), in_session)
+
+    def on_late(self, late: LatePrint) -> Bar | None:
+        """Each of these returns the closed minute bar as it has become, if it has changed."""
+        if not self._is_kept(late.trade):
+            return None
+        self.trades.insert(*_row(late.trade))
+        return self._revise(late.trade)
+
+    def on_correction(self, correction: Correction) -> Bar | None:
+        index = self._find(correction.original)
+        if index is None:
+            return None
+        self.trades.replace(index, *_row(correction.corrected))
+        if self.trade is not None and self.trade.trade_id == correction.original.trade_id:
+            self.trade = correction.corrected
+        return self._revise(correction.original)
+
+    def on_cancellation(self, cancellation: Cancellation) -> Bar | None:
+        index = self._find(cancellation.trade)
+        if index is None:
+            return None
+        self.trades.remove(index)
+        if self.trade is not None and self.trade.trade_id == cancellation.trade.trade_id:
+            self.trade = self.trade_at(len(self.trades) - 1) if len(self.trades) else None
+        return self._revise(cancellation.trade)
+
+    def trade_at(self, index: int) -> Trade:
+        at, price, size, exchange, conditions, trade_id = self.trades.row(index)
+        return Trade(self.symbol, price, size, at, exchange, conditions, trade_id)
 
     def close_minute(self, now: int) -> Bar | None:
         """Close the growing minute if `now` is past its end."""
-        candle = self.minute
-        if candle is None or now < candle.start + MINUTE:
-            return None
-        self.minute = None
-        if candle.open == 0.0:
-            return None
-        bar = candle.bar(self.symbol, Timeframe.MINUTE_1, closed=True)
-        self._append(self._bars, bar)
-        self.last_minute = bar
-        return bar
+        return self.bars.close_minute(now)
 
     def today(self, now: int) -> Bar | None:
         """The day so far, or None before its first print."""
-        candle = self._today(now)
-        return candle.bar(self.symbol, Timeframe.DAY_1, closed=False) if candle.open else None
+        return self.bars.today(now)
 
     def minute_bars(self, start: int, end: int) -> BarColumns:
         """Closed minutes whose start is in [start, end], history and tape joined."""
-        old = self._source.minute_bars(self.symbol, start, end + 1)
-        return BarColumns.join([old, _slice(self._bars, start, end)])
+        return self.bars.minutes(start, end)
 
     def daily_bars(self, start: int, end: int, now: int) -> BarColumns:
         """Whole days whose start is in [start, end], and today as far as it goes."""
-        today = self.today(now)
-        old = self._source.daily_bars(self.symbol)
-        first, last = np.searchsorted(old.timestamp, (start, end + 1))
-        parts = [old[int(first) : int(last)], _slice(self._days, start, end)]
-        if today is not None and start <= today.timestamp <= end:
-            growing = Columns("qdddddqd", 1)
-            self._append(growing, today)
-            parts.append(_slice(growing, start, end))
-        return BarColumns.join(parts)
+        return self.bars.days(start, end, now)
 
-    def _today(self, now: int) -> Candle:
-        if self._day is not None and now < self._day_end:
-            return self._day
-        start = midnight(now)
-        self._day_end = midnight(start + 36 * 60 * MINUTE)
-        if self._day is None:
-            self._day = self._early_today(start)
-        elif self._day.start != start:
-            if self._day.open:
-                self._append(self._days, self._day.bar(self.symbol, Timeframe.DAY_1, closed=True))
-            self._day = Candle(start=start)
-        return self._day
+    def _is_kept(self, trade: Trade) -> bool:
+        start = BarTape.minute_of(trade.timestamp)
+        if start >= self._source.tape_start and self.trades.holds(start):
+            return True
+        self.unapplied += 1
+        return False
 
-    def _early_today(self, start: int) -> Candle:
-        """The part of today that was before the tape began, from the minute bars."""
-        candle = Candle(start=start)
-        if is_crypto(self.symbol) or self._source.end is None:
-            opens = start
-        else:
-            opens = at_new_york(new_york(start).date(), time(9, 30))
-        early = self._source.minute_bars(self.symbol, opens, self._source.tape_start)
-        if len(early):
-            candle.join(_total(self.symbol, early))
-        return candle
+    def _find(self, trade: Trade) -> int | None:
+        if not self._is_kept(trade):
+            return None
+        for index in self.trades.span(trade.timestamp, trade.timestamp):
+            if self.trades.columns[-1][index] == trade.trade_id:
+                return index
+        self.unapplied += 1
+        return None
 
-    @staticmethod
-    def _append(columns: Columns, bar: Bar) -> None:
-        columns.append(bar.timestamp, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.trade_count, bar.vwap)
+    def _revise(self, trade: Trade) -> Bar | None:
+        start = BarTape.minute_of(trade.timestamp)
+        prints = [self.trade_at(i) for i in self.trades.span(start, BarTape.end_of(start) - 1)]
+        return self.bars.revise(start, [(found, sets_price(found)) for found in prints])
 
 
 class Tape:
-    """All symbols of the exchange. `advance` takes the events of the source in order."""
+    """All symbols of the exchange. `on_event` takes the events of the source in order."""
 
     def __init__(self, source: PriceSource, tick_limit: int = TICK_LIMIT) -> None:
         self.symbols = {symbol: SymbolTape(symbol, source, tick_limit) for symbol in source.symbols}
+        self._revised: list[Bar] = []
 
     def on_event(self, event: TapeEvent, in_session: bool) -> Bar | None:
         """Returns the minute bar that the event closes, if any."""
         symbol = self.symbols[event.symbol]
-        if isinstance(event, Quote):
-            symbol.on_quote(event)
-            return None
-        return symbol.on_trade(event, in_session or is_crypto(event.symbol))
+        match event:
+            case Quote():
+                symbol.on_quote(event)
+            case Trade():
+                return symbol.on_trade(event, in_session or is_crypto(event.symbol))
+            case Status():
+                symbol.status = event
+            case Bands():
+                pass
+            case LatePrint():
+                self._note(symbol.on_late(event))
+            case Correction():
+                self._note(symbol.on_correction(event))
+            case Cancellation():
+                self._note(symbol.on_cancellation(event))
+        return None
 
     def close_minutes(self, now: int) -> list[Bar]:
         """The bars of every minute that has ended by `now`."""
         return [bar for symbol in self.symbols.values() if (bar := symbol.close_minute(now)) is not None]
 
+    def take_revised(self) -> list[Bar]:
+        """The closed minute bars that have changed since the last time somebody asked."""
+        revised, self._revised = self._revised, []
+        return revised
 
-def _slice(columns: Columns, start: int, end: int) -> BarColumns:
-    rows = columns.span(start, end)
-    times, opening, high, low, close, volume, counts, vwap = (
-        column[rows.start : rows.stop] for column in columns.columns
-    )
-    return BarColumns(
-        np.array(times, np.int64),
-        np.array(opening, np.float64),
-        np.array(high, np.float64),
-        np.array(low, np.float64),
-        np.array(close, np.float64),
-        np.array(volume, np.float64),
-        np.array(counts, np.int64),
-        np.array(vwap, np.float64),
-    )
+    def _note(self, bar: Bar | None) -> None:
+        if bar is not None:
+            self._revised.append(bar)
 
 
-def _total(symbol: str, bars: BarColumns) -> Bar:
-    volume = float(bars.volume.sum())
-    return Bar(
-        symbol,
-        Timeframe.DAY_1,
-        int(bars.timestamp[0]),
-        float(bars.open[0]),
-        float(bars.high.max()),
-        float(bars.low.min()),
-        float(bars.close[-1]),
-        volume,
-        int(bars.trade_count.sum()),
-        float((bars.volume * bars.vwap).sum() / volume) if volume else float(bars.close[-1]),
-    )
+def _row(trade: Trade) -> tuple[object, ...]:
+    return (trade.timestamp, trade.price, trade.size, trade.exchange, trade.conditions, trade.trade_id)

@@ -202,7 +202,7 @@ class ExchangeServer:
         market = venue.advance(until)
         await floor.commit()
         days = [day for bar in market.minutes if (day := venue.tape.symbols[bar.symbol].today(until)) is not None]
-        self._data.publish(market.events, market.minutes, days)
+        self._data.publish(market.events, market.minutes, venue.tape.take_revised(), days)
         self._data.publish_test(*fakepaca(before, until))
         return until < target
 

@@ -84,6 +84,10 @@ def timestamp(at: int, packed: bool) -> Any:
     return msgspec.msgpack.Ext(-1, struct.pack(">Q", fraction << 34 | seconds))
 
 
+def encode(message: Any, packed: bool) -> bytes:
+    return _pack(message) if packed else _json(message)
+
+
 def encode_trade(trade: Trade, packed: bool) -> bytes:
     at = timestamp(trade.timestamp, packed)
     message: StockTrade | CryptoTrade
@@ -93,7 +97,7 @@ def encode_trade(trade: Trade, packed: bool) -> bytes:
         message = StockTrade(
             trade.symbol, trade.trade_id, trade.exchange, trade.price, trade.size, trade.conditions, "C", at
         )
-    return _pack(message) if packed else _json(message)
+    return encode(message, packed)
 
 
 def encode_quote(quote: Quote, packed: bool) -> bytes:
@@ -105,7 +109,7 @@ def encode_quote(quote: Quote, packed: bool) -> bytes:
         message = StockQuote(
             quote.symbol, "V", quote.bid_price, quote.bid_size, "V", quote.ask_price, quote.ask_size, t=at
         )
-    return _pack(message) if packed else _json(message)
+    return encode(message, packed)
 
 
 def encode_bar(kind: str, bar: Bar, packed: bool) -> bytes:
@@ -114,7 +118,7 @@ def encode_bar(kind: str, bar: Bar, packed: bool) -> bytes:
     message = StreamBar(
         kind, bar.symbol, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.trade_count, bar.vwap, at
     )
-    return _pack(message) if packed else _json(message)
+    return encode(message, packed)
 
 
 def encode_control(messages: list[dict[str, Any]], packed: bool) -> bytes | str:

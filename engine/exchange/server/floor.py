@@ -37,6 +37,8 @@ class Counters(msgspec.Struct):
     refused: int = 0
     messages: int = 0
     frames: int = 0
+    conflated: int = 0
+    """Quotes that a client which fell behind was not sent, because newer ones replaced them."""
     slow_clients: int = 0
     failures: int = 0
 

@@ -41,6 +41,8 @@ class ExchangeOptions:
     """Share of the fills that are partial, as on Alpaca's paper venue."""
     rate_limit: int = 0
     """REST requests a minute and key."""
+    sip: bool = True
+    """Whether the keys may use the SIP feed; without it, code 409 on its stream and 403 over REST."""
     symbol_limit: int = 0
     """Symbols in one data connection, code 405."""
     connection_limit: int = 0

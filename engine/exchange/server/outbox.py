@@ -23,6 +23,11 @@ class Outbox:
         self._closing = False
         self._task = asyncio.create_task(self._write())
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether more than half of what may wait does."""
+        return self._waiting > MAX_WAITING // 2
+
     def put(self, frame: bytes | str) -> bool:
         """Returns False, once, when the client is too slow; nothing is taken from then on."""
         if self._closing:

@@ -1,0 +1,43 @@
+"""What a print's sale conditions mean: whether it sets a price, and whether it is an auction's.
+
+Tapes write a letter or a digit for each condition; recordings write AlgoSeek's bit flags as hexadecimal text.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from engine.domain.market import Trade
+from engine.market.normaliser import NO_PRICE
+
+REGULAR, OPENING, CLOSING, LATE = "@", "O", "6", "Z"
+NOT_LAST = NO_PRICE | {"20", "20000020", "20040200", "20100000", "20100200"}
+"""Prints of these count for the volume but set no price. Those of the recordings are the ones that its official minute
+bars leave out.
+"""
+_OPENING_FLAGS = 0x40 | 0x4000000
+_CLOSING_FLAGS = 0x80 | 0x1000000
+
+
+def sets_price(trade: Trade) -> bool:
+    return NOT_LAST.isdisjoint(trade.conditions)
+
+
+def is_opening(trade: Trade) -> bool:
+    """Whether it is the print of an opening auction, or of an exchange's official open."""
+    return any(_means(condition, OPENING, _OPENING_FLAGS) for condition in trade.conditions)
+
+
+def is_closing(trade: Trade) -> bool:
+    """Whether it is the print of a closing auction, or of an exchange's official close."""
+    return any(_means(condition, CLOSING, _CLOSING_FLAGS) for condition in trade.conditions)
+
+
+@lru_cache(maxsize=4096)
+def _means(condition: str, letter: str, flags: int) -> bool:
+    if len(condition) < 2:
+        return condition == letter
+    try:
+        return bool(int(condition, 16) & flags)
+    except ValueError:
+        return False
