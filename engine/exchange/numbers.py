@@ -23,7 +23,7 @@ _WORDS = TypeVar("_WORDS", bound=StrEnum)
 def read_object(body: bytes) -> dict[str, Any]:
     """A JSON object with its numbers as Decimal. Raises Refusal when the body is anything else."""
     try:
-        found = json.loads(body, parse_float=Decimal, parse_int=Decimal, parse_constant=_no_constant)
+        found = _decode(body.decode())
     except (ValueError, RecursionError, InvalidOperation) as error:
         raise malformed("request body format is invalid") from error
     if not isinstance(found, dict):
@@ -98,3 +98,7 @@ def _plain(number: Decimal) -> Decimal:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(name)
+
+
+# json.loads would build a decoder for every request.
+_decode = json.JSONDecoder(parse_float=Decimal, parse_int=Decimal, parse_constant=_no_constant).decode

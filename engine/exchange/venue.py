@@ -5,7 +5,6 @@ Everything that changed is collected as `Changes` for the server to make durable
 
 from __future__ import annotations
 
-import uuid
 from decimal import Decimal
 from random import Random
 
@@ -36,6 +35,7 @@ from engine.exchange.ticket import Ticket
 from engine.exchange.triggers import to_decimal
 
 ACCOUNT_LIMIT = 10_000
+_UUID_CLEAR, _UUID_4 = ~(0xF << 76 | 0x3 << 62), 0x4 << 76 | 0x2 << 62
 
 
 class Venue:
@@ -211,7 +211,9 @@ class Venue:
         return {key: desk.account.sample(now, self.price_of) for key, desk in self.desks.items()}
 
     def new_id(self) -> str:
-        return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
+        """A UUID of version 4; the class of the standard library takes three times as long."""
+        text = f"{self._random.getrandbits(128) & _UUID_CLEAR | _UUID_4:032x}"
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
     def _next_boundary(self) -> int:
         """When the session opens or closes next."""

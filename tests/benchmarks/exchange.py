@@ -1,34 +1,31 @@
 """`python -m tests.benchmarks.exchange`: what the local exchange can take, one JSON object a line.
 
 Every figure of the server stands beside a bare one from the same run: the same request to a bare aiohttp handler, the
-same frames from an encoder alone. Server and clients are separate processes, as in use.
+same messages from the encoder alone. Server and clients are separate processes, as in use.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import multiprocessing
 import sys
+import tempfile
 import time
-from collections.abc import Awaitable, Callable
 from decimal import Decimal
-from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
-
-import aiohttp
-from aiohttp import web
 
 from engine.domain.market import Quote
 from engine.domain.orders import OrderType, Side
 from engine.exchange.fills import AlpacaFill
 from engine.exchange.matching import MatchingEngine
 from engine.exchange.orders import NewOrder
-from engine.exchange.server import ExchangeOptions, ExchangeServer, codec
+from engine.exchange.server import codec
+from tests.benchmarks.load import drive, listen, post_request
+from tests.benchmarks.servers import Server, a_batch
 
 KEYS = {"APCA-API-KEY-ID": "key", "APCA-API-SECRET-KEY": "secret"}
-ORDER = {"symbol": "SPY", "qty": "1", "side": "buy", "type": "limit", "time_in_force": "day", "limit_price": "1"}
+RESTS = {"symbol": "SPY", "qty": "1", "side": "buy", "type": "limit", "time_in_force": "day", "limit_price": "1"}
+FILLS = {"symbol": "SPY", "notional": "1", "side": "buy", "type": "market", "time_in_force": "day"}
 SECONDS = 4.0
 
 
@@ -61,139 +58,57 @@ def matching(orders: int = 50_000) -> None:
     say(
         "matching",
         orders_per_second=round(orders / (submitted - started)),
-        quotes_per_second=round(len(quotes) / (ended - prepared)),
+        events_per_second=round(len(quotes) / (ended - prepared)),
         fills_per_second=round(len(fills) / (swept - ended)),
     )
 
 
-async def bare(stop: asyncio.Event, ready: Callable[[str], None]) -> None:
-    """A handler that reads JSON and answers it, and does nothing else."""
-
-    async def handle(request: web.Request) -> web.Response:
-        return web.json_response(await request.json())
-
-    app = web.Application()
-    app.add_routes([web.post("/v2/orders", handle)])
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    ready(f"http://127.0.0.1:{runner.addresses[0][1]}")
-    await stop.wait()
-    await runner.cleanup()
-
-
-def exchange(**fields: Any) -> Callable[[asyncio.Event, Callable[[str], None]], Awaitable[None]]:
-    async def run(stop: asyncio.Event, ready: Callable[[str], None]) -> None:
-        async with ExchangeServer(ExchangeOptions(**fields)) as server:
-            ready(server.url)
-            await stop.wait()
-
-    return run
-
-
-def _child(pipe: Connection, name: str, fields: dict[str, Any]) -> None:
-    async def main() -> None:
-        stop = asyncio.Event()
-        asyncio.get_running_loop().add_reader(pipe.fileno(), stop.set)
-        await (bare if name == "bare" else exchange(**fields))(stop, pipe.send)
-
-    asyncio.run(main())
-
-
-class Server:
-    """A server in a process of its own."""
-
-    def __init__(self, name: str, **fields: Any) -> None:
-        self._pipe, theirs = multiprocessing.get_context("spawn").Pipe()
-        self._process = multiprocessing.get_context("spawn").Process(target=_child, args=(theirs, name, fields))
-
-    def __enter__(self) -> str:
-        self._process.start()
-        url: str = self._pipe.recv()
-        return url
-
-    def __exit__(self, *_: object) -> None:
-        self._pipe.send("stop")
-        self._process.join(10)
-        self._process.kill()
-
-
-async def post(url: str, connections: int = 8) -> tuple[float, float]:
-    """Orders a second, and the 99th percentile of their time in milliseconds."""
-    times: list[float] = []
-
-    async def one(session: aiohttp.ClientSession, end: float) -> None:
-        while (began := time.perf_counter()) < end:
-            async with session.post(url + "/v2/orders", json=ORDER) as answer:
-                await answer.read()
-                assert answer.status == 200, answer.status
-            times.append(time.perf_counter() - began)
-
-    async with aiohttp.ClientSession(headers=KEYS) as session:
-        await asyncio.gather(*(one(session, time.perf_counter() + SECONDS) for _ in range(connections)))
-    return len(times) / SECONDS, sorted(times)[len(times) * 99 // 100] * 1e3
-
-
 def orders() -> None:
-    with Server("bare") as url:
-        rate, p99 = asyncio.run(post(url))
-    with Server("exchange", symbols=("SPY",)) as url:
-        ours, our_p99 = asyncio.run(post(url))
+    """POST /v2/orders on eight connections that never rest, beside the bare handler: the order that stays in the book,
+    the order that is filled at once, and the order that is on disk before it is answered.
+    """
+    bare = _posted("bare", RESTS)
+    _say_orders("resting", _posted("exchange", RESTS), bare)
+    _say_orders("filled", _posted("exchange", FILLS), bare)
+    with tempfile.TemporaryDirectory() as folder:
+        _say_orders("durable", _posted("exchange", RESTS, state=Path(folder)), bare)
+
+
+def _posted(name: str, order: dict[str, str], **options: object) -> tuple[float, float, float]:
+    with Server(name, **({"symbols": ("SPY",)} | options if name == "exchange" else {})) as url:
+        return asyncio.run(drive(url, post_request(url, "/v2/orders", KEYS, order), SECONDS))
+
+
+def _say_orders(kind: str, ours: tuple[float, float, float], bare: tuple[float, float, float]) -> None:
     say(
         "orders",
-        orders_per_second=round(ours),
-        p99_ms=round(our_p99, 1),
-        bare_per_second=round(rate),
-        bare_p99_ms=round(p99, 1),
-        ratio=round(ours / rate, 2),
+        kind=kind,
+        orders_per_second=round(ours[0]),
+        p50_ms=round(ours[1], 1),
+        p99_ms=round(ours[2], 1),
+        bare_per_second=round(bare[0]),
+        bare_p99_ms=round(bare[2], 1),
+        ratio=round(ours[0] / bare[0], 2),
     )
 
 
-async def listen(url: str, clients: int, seconds: float) -> int:
-    """Bytes that all clients together were sent."""
-    received = 0
-
-    async def one(session: aiohttp.ClientSession, counting: asyncio.Event) -> None:
-        nonlocal received
-        headers = {"Content-Type": "application/msgpack"}
-        async with session.ws_connect(url.replace("http", "ws") + "/v2/iex", headers=headers, max_msg_size=0) as socket:
-            for said in ({"action": "auth", "key": "k", "secret": "s"}, {"action": "subscribe", **_ALL}):
-                await socket.send_bytes(codec.encode_control([said], True)[1:])  # type: ignore[arg-type]
-            async for message in socket:
-                if counting.is_set():
-                    received += len(message.data)
-
-    async with aiohttp.ClientSession() as session:
-        counting = asyncio.Event()
-        tasks = [asyncio.create_task(one(session, counting)) for _ in range(clients)]
-        await asyncio.sleep(1.5)
-        counting.set()
-        await asyncio.sleep(seconds)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    return received
-
-
-_ALL = {"trades": ["*"], "quotes": ["*"]}
-
-
 def fan_out() -> None:
-    """A market that is as fast as it can be: what one and ten clients are sent, beside the encoder alone."""
-    quote = Quote("SPY", 100.01, 100, 100.02, 300, 1_700_000_000_123_456_789)
-    size = len(codec.encode_quote(quote, True))
+    """Batches of trades and quotes, as fast as the clients take them, beside the encoder alone."""
+    events = a_batch()
     started = time.perf_counter()
-    for _ in range(200_000):
-        codec.encode_quote(quote, True)
-    ceiling = 200_000 / (time.perf_counter() - started)
+    for _ in range(100):
+        for event in events:
+            codec.encode_quote(event, True) if isinstance(event, Quote) else codec.encode_trade(event, True)
+    ceiling = 100 * len(events) / (time.perf_counter() - started)
     for clients in (1, 10):
-        with Server("exchange", speed=100_000.0) as url:
-            received = asyncio.run(listen(url, clients, SECONDS))
+        with Server("stream") as url:
+            delivered = asyncio.run(listen(url, clients, SECONDS))
         say(
             "fan_out",
             clients=clients,
-            messages_per_second=round(received / size / SECONDS),
+            messages_per_second=round(delivered),
             encoder_per_second=round(ceiling),
+            ratio=round(delivered / ceiling, 2),
         )
 
 

@@ -89,17 +89,21 @@ class Floor:
 
         Raises UnavailableError when it cannot be written, from then on always.
         """
+        store = self._store
+        if store is None:
+            self._publish(self.venue.books.take_changes())
+            return
         async with self._commit_lock:
             if self.failure is not None:
                 raise self.failure
-            changes = self.venue.books.take_changes()
-            if not changes:
-                return
-            if self._store is not None:
-                await self._write(self._store, changes)
-            if changes.notices:
-                for listener in self._listeners:
-                    listener(changes.notices)
+            if changes := self.venue.books.take_changes():
+                await self._write(store, changes)
+                self._publish(changes)
+
+    def _publish(self, changes: Changes) -> None:
+        if changes.notices:
+            for listener in self._listeners:
+                listener(changes.notices)
 
     async def _write(self, store: Store, changes: Changes) -> None:
         """What cannot be kept must not be told: the exchange ends here, and begins again from what it has kept."""

@@ -26,11 +26,12 @@ OPEN_PREFIXES = ("/v1beta3/crypto/", "/paddock/", "/stream", "/v2/iex", "/v2/sip
 
 _log = logging.getLogger("exchange.http")
 _encode = msgspec.json.Encoder().encode
+_JSON = {"Content-Type": "application/json"}
 _CODES = {404: 40410000, 405: 40510000, 413: 41310000}
 
 
 def reply(body: Any, status: int = 200) -> web.Response:
-    return web.Response(body=_encode(body), status=status, content_type="application/json")
+    return web.Response(body=_encode(body), status=status, headers=_JSON)
 
 
 def refuse(refusal: Refusal) -> web.Response:

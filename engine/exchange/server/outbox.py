@@ -40,6 +40,11 @@ class Outbox:
         self._wake.set()
         return True
 
+    @property
+    def waiting(self) -> int:
+        """Frames that have not been handed to the socket."""
+        return len(self._frames)
+
     def finish(self, last: bytes | str | None = None) -> None:
         """Send `last` after what is being sent right now, drop the rest, and close the socket."""
         if self._closing:
