@@ -104,7 +104,7 @@ class Simulation:
 
     def _cost(self, price: Decimal) -> Decimal:
         """Dollars that buying one unit takes when the market stands at `price`."""
-        paid = self._model.price(Side.BUY, price, None)
+        paid = self._model.price(Side.BUY, price, None, impact=0.0)
         return paid + self._model.fee(WHOLE, paid)
 
     def _submit(self, change: Decimal) -> None:

@@ -7,7 +7,7 @@ best bid and offer; for a symbol that has never had a quote, the last print stan
 
 from __future__ import annotations
 
-import uuid
+from collections import deque
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from random import Random
@@ -15,21 +15,23 @@ from random import Random
 import msgspec
 
 from engine.domain.errors import OrderError
-from engine.domain.market import Bar, Quote, Trade, is_crypto
+from engine.domain.market import Bar, Quote, Trade
 from engine.domain.orders import Side, TimeInForce
 from engine.exchange.bars import bar_candidates
 from engine.exchange.book import Book
-from engine.exchange.fills import AlpacaFill, FillModel, cap
-from engine.exchange.orders import NewOrder, Update, UpdateKind, Working, refusal
-from engine.exchange.seen import Seen
+from engine.exchange.filling import Filling, less, total
+from engine.exchange.fills import AlpacaFill, FillModel
+from engine.exchange.liquidity import Liquidity
+from engine.exchange.orders import ZERO, NewOrder, Update, UpdateKind, Working, refusal
+from engine.exchange.phases import Phase, may_trade, was_last_chance
+from engine.exchange.queueing import reach, stand
+from engine.exchange.standing import Standing
 from engine.exchange.triggers import follow, is_triggered, to_decimal, within_limit
-
-_AT_ONCE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
 
 
 class MatchingEngine:
-    """`execution_id` makes the ids of fills; by default UUIDs from `seed`. `is_open` is the state of the stock session;
-    crypto trades always, and so do orders with extended_hours.
+    """`execution_id` makes the ids of fills; by default UUIDs from `seed`. `phase` is that of the stock market; crypto
+    trades always.
     """
 
     def __init__(
@@ -37,43 +39,41 @@ class MatchingEngine:
         model: FillModel | None = None,
         *,
         seed: int | str = 0,
-        is_open: bool = True,
+        phase: Phase = Phase.REGULAR,
         execution_id: Callable[[], str] | None = None,
     ) -> None:
         self._model: FillModel = AlpacaFill() if model is None else model
-        self._random = Random(seed)
-        self._execution_id = execution_id or self._random_id
-        self._is_open = is_open
-        self._sequence = 0
-        self._books: dict[str, Book] = {}
-        self._working: dict[str, Working] = {}
-        self._seen = Seen()
-
-    @property
-    def is_open(self) -> bool:
-        return self._is_open
+        self._standing = Standing()
+        self._market = Liquidity(self._model)
+        self._fills = Filling(self._model, self._standing, self._market, Random(seed), execution_id)
+        self._under_way: deque[Working] = deque()
+        self._halted: set[str] = set()
+        self.phase = phase
 
     def __len__(self) -> int:
-        return len(self._working)
+        return len(self._standing)
 
     def __iter__(self) -> Iterator[Working]:
-        return iter(self._working.values())
+        return iter(self._standing)
 
     def get(self, order_id: str) -> Working | None:
         """The order as it stands in the book, or None when it does not."""
-        return self._working.get(order_id)
+        return self._standing.get(order_id)
 
     def submit(self, order: NewOrder, now: int) -> list[Update]:
         """Take an order and fill what the market gives at once. Refusals are REJECTED updates, never exceptions."""
-        if reason := ("order_id is already in use" if order.order_id in self._working else refusal(order)):
+        if reason := ("order_id is already in use" if self.get(order.order_id) else refusal(order)):
             return [Update(kind=UpdateKind.REJECTED, order=order, timestamp=now, reason=reason)]
         working = self._enter(order)
         if not working.active:
             updates = [Update(kind=UpdateKind.ACCEPTED, order=order, timestamp=now)]
-            return updates + self._end_at_once(working, now)
+            return updates + self._fills.end_at_once(working, now)
         updates = [Update(kind=UpdateKind.NEW, order=order, timestamp=now)]
-        updates += self._meet_market(working, now)
-        return updates
+        if self._model.latency:
+            working.arrives_at = now + self._model.latency
+            self._under_way.append(working)
+            return updates
+        return updates + self._meet_market(working, now)
 
     def restore(
         self, order: NewOrder, filled: Decimal, high_water_mark: Decimal | None = None, *, triggered: bool = False
@@ -82,21 +82,21 @@ class MatchingEngine:
         working = self._enter(order)
         working.filled = filled
         if triggered and working.waits_for_trigger:
-            self._books[order.symbol].trigger(working)
+            self._standing.trigger(working)
         if high_water_mark is not None:
             working.high_water_mark = None
             follow(working, high_water_mark)
 
     def cancel(self, order_id: str, now: int, reason: str = "") -> list[Update]:
         """Take an order out of the book. Raises OrderError when it does not stand there."""
-        return [self._end(self._find(order_id), UpdateKind.CANCELED, now, reason)]
+        return [self._fills.end(self._standing.find(order_id), UpdateKind.CANCELED, now, reason)]
 
     def replace(self, order_id: str, order: NewOrder, now: int) -> list[Update]:
         """Put `order` in the place of another; it loses its time priority. Raises OrderError when none stands there."""
-        old = self._find(order_id)
+        old = self._standing.find(order_id)
         if reason := refusal(order):
             raise OrderError(f"The order cannot be replaced: {reason}.", "Correct the values and replace it again.")
-        self._leave(old)
+        self._standing.leave(old)
         replaced = Update(
             kind=UpdateKind.REPLACED,
             order=old.order,
@@ -110,16 +110,29 @@ class MatchingEngine:
         """Change the `quantity` of an order in place, its filled part included, or what it `cancels`; it keeps its time
         priority.
         """
-        working = self._find(order_id)
+        working = self._standing.find(order_id)
         working.order = msgspec.structs.replace(working.order, **changed)
+
+    def advance(self, now: int) -> list[Update]:
+        """Orders that have been under way until `now` reach the book, and meet the market as it stands."""
+        updates: list[Update] = []
+        while self._under_way and (self._under_way[0].arrives_at or 0) <= now:
+            working = self._under_way.popleft()
+            at, working.arrives_at = working.arrives_at or now, None
+            if self._standing.holds(working) and working.active:
+                updates += self._meet_market(working, at)
+        return updates
 
     def on_quote(self, quote: Quote) -> list[Update]:
         symbol = quote.symbol
-        self._seen.quotes[symbol] = quote
-        book = self._books.get(symbol)
-        if book is None:
-            return []
-        updates: list[Update] = []
+        updates = self.advance(quote.timestamp) if self._under_way else []
+        self._market.quotes[symbol] = quote
+        book = self._standing.book(symbol)
+        if book is None or symbol in self._halted:
+            return updates
+        if self._model.queues:
+            for working in book:
+                stand(working, quote)
         if quote.ask_price > 0 and book.buys.could_trade(quote.ask_price):
             updates += self._sweep(book, Side.BUY, quote.ask_price, quote.ask_size, quote.timestamp)
         if quote.bid_price > 0 and book.sells.could_trade(quote.bid_price):
@@ -127,22 +140,30 @@ class MatchingEngine:
         return updates
 
     def on_trade(self, trade: Trade) -> list[Update]:
-        """A print sets stops off; where no quote is known it is the market itself."""
+        """A print sets stops off; where no quote is known it is the market itself. Where the model has queues, it
+        fills resting orders whose turn it has come to.
+        """
         symbol = trade.symbol
-        self._seen.prints[symbol] = trade.price
-        book = self._books.get(symbol)
-        if book is None:
-            return []
-        updates = self._trigger(book, to_decimal(trade.price), trade.timestamp) if book.stops else []
-        if symbol not in self._seen.quotes:
+        updates = self.advance(trade.timestamp) if self._under_way else []
+        self._market.on_trade(trade)
+        book = self._standing.book(symbol)
+        if book is None or symbol in self._halted:
+            return updates
+        if book.stops:
+            updates += self._trigger(book, to_decimal(trade.price), trade.timestamp)
+        if symbol not in self._market.quotes:
+            self._market.refresh(symbol)
             for side in Side:
                 updates += self._sweep(book, side, trade.price, trade.size, trade.timestamp)
+        elif self._model.queues:
+            for side in Side:
+                updates += self._serve_queue(book, side, trade)
         return updates
 
     def on_bar(self, bar: Bar) -> list[Update]:
         """Orders that stand when the bar begins meet it: see `bars.bar_price`. Stamped with the bar's start."""
-        self._seen.prints[bar.symbol] = bar.close
-        book = self._books.get(bar.symbol)
+        self._market.prints[bar.symbol] = bar.close
+        book = self._standing.book(bar.symbol)
         if book is None:
             return []
         updates: list[Update] = []
@@ -154,144 +175,125 @@ class MatchingEngine:
                 follow(working, to_decimal(bar.high if working.order.side is Side.SELL else bar.low))
         return updates
 
-    def open_session(self, now: int) -> list[Update]:
-        """The stock market opens: orders that waited for it are NEW, and meet the next quote."""
-        self._is_open = True
+    def turn(self, phase: Phase, now: int) -> list[Update]:
+        """The stock market enters another phase: orders that may trade in it become NEW and meet the next quote; DAY
+        orders whose last chance has passed expire.
+        """
+        ended, self.phase = self.phase, phase
         updates: list[Update] = []
-        for working in list(self._working.values()):
-            if not working.active:
-                working.active = True
+        for working in self._standing:
+            working.active = may_trade(working.order, phase)
+            if working.active and not working.announced:
+                working.announced = True
                 updates.append(Update(kind=UpdateKind.NEW, order=working.order, timestamp=now))
+            elif not working.active and was_last_chance(working.order, ended, phase):
+                updates.append(self._fills.end(working, UpdateKind.EXPIRED, now, "the session has ended"))
         return updates
 
-    def close_session(self, now: int) -> list[Update]:
-        """The stock market closes: DAY orders in it expire."""
-        self._is_open = False
-        return self.expire_day_orders(now)
+    def auction(self, symbol: str, kind: TimeInForce, price: float, size: float, now: int) -> list[Update]:
+        """The opening (OPG) or closing (CLS) auction trades `size` units at `price`: its orders fill at that price or
+        are canceled. A price of 0 is an auction that found none.
+        """
+        waiting = [working for working in self._standing.book(symbol) or () if working.order.time_in_force is kind]
+        available = self._model.available(size)
+        updates: list[Update] = []
+        for working in sorted(waiting, key=lambda working: working.sequence):
+            if price > 0 and within_limit(working, at := to_decimal(price)):
+                made = self._fills.fill(working, at, available, now, whole=True)
+                available = less(available, made)
+                updates += made
+            if self._standing.holds(working):
+                updates.append(self._fills.end(working, UpdateKind.CANCELED, now, "not filled in the auction"))
+        return updates
 
-    def expire_day_orders(self, now: int) -> list[Update]:
-        ended = [w for w in self._working.values() if w.order.time_in_force is TimeInForce.DAY]
-        return [self._end(w, UpdateKind.EXPIRED, now, "the session has ended") for w in ended]
+    def waiting_for(self, kind: TimeInForce) -> list[str]:
+        """The symbols that have orders for that auction, each once, in order of arrival."""
+        return list(dict.fromkeys(w.order.symbol for w in self._standing if w.order.time_in_force is kind))
+
+    def halt(self, symbol: str) -> None:
+        """Nothing trades in `symbol` until it is resumed; orders are taken and cancelled as ever."""
+        self._halted.add(symbol)
+
+    def resume(self, symbol: str) -> None:
+        """The next quote meets what has gathered."""
+        self._halted.discard(symbol)
 
     def _enter(self, order: NewOrder) -> Working:
-        self._sequence += 1
-        active = self._is_open or order.extended_hours or is_crypto(order.symbol)
-        working = Working(order=order, sequence=self._sequence, active=active, stop=order.stop_price)
-        if (last := self._seen.prints.get(order.symbol)) is not None:
+        working = self._standing.enter(order, active=may_trade(order, self.phase))
+        if (last := self._market.prints.get(order.symbol)) is not None:
             follow(working, to_decimal(last))
-        self._working[order.order_id] = working
-        self._books.setdefault(order.symbol, Book()).add(working)
         return working
-
-    def _leave(self, working: Working) -> None:
-        symbol = working.order.symbol
-        del self._working[working.order.order_id]
-        book = self._books[symbol]
-        book.remove(working)
-        if not len(book):
-            del self._books[symbol]
-
-    def _find(self, order_id: str) -> Working:
-        working = self._working.get(order_id)
-        if working is None:
-            raise OrderError("The order is not in the book.", "It has ended, or it never existed: list the orders.")
-        return working
-
-    def _end(self, working: Working, kind: UpdateKind, now: int, reason: str = "") -> Update:
-        self._leave(working)
-        return Update(kind=kind, order=working.order, timestamp=now, filled_quantity=working.filled, reason=reason)
-
-    def _end_at_once(self, working: Working, now: int) -> list[Update]:
-        """IOC and FOK: what was not filled by now never will be."""
-        if working.order.time_in_force not in _AT_ONCE or working.order.order_id not in self._working:
-            return []
-        if working.waits_for_trigger:
-            return []
-        return [self._end(working, UpdateKind.CANCELED, now, "not filled at once")]
 
     def _meet_market(self, working: Working, now: int) -> list[Update]:
         """A new order against the market as it stands. Older orders at the same price have had their turn."""
+        symbol, side = working.order.symbol, working.order.side
+        if symbol in self._halted:
+            return self._fills.end_at_once(working, now)
         updates: list[Update] = []
         if working.waits_for_trigger:
-            last = self._seen.prints.get(working.order.symbol)
+            last = self._market.prints.get(symbol)
             if last is None or not is_triggered(working, to_decimal(last)):
                 return []
-            updates += self._set_off(self._books[working.order.symbol], working, now)
-        side = working.order.side
-        price, displayed = self._seen.meets(working.order.symbol, side)
-        if price > 0 and within_limit(working, decimal_price := to_decimal(price)):
-            updates += self._fill(working, decimal_price, self._model.available(displayed), now)
-        return updates + self._end_at_once(working, now)
+            updates += self._set_off(working, now)
+        price, displayed = self._market.meets(symbol, side)
+        if price > 0 and within_limit(working, at := to_decimal(price)):
+            made = self._fills.fill(working, at, self._market.left(symbol, side, price, displayed), now)
+            self._market.take(symbol, side, price, total(made))
+            updates += made
+        elif self._model.queues and (quote := self._market.quotes.get(symbol)) is not None:
+            stand(working, quote)
+        return updates + self._fills.end_at_once(working, now)
 
     def _sweep(self, book: Book, side: Side, price: float, displayed: float, now: int) -> list[Update]:
+        """The market of the other side stands at `price`. An order that rests is met at its own limit."""
         at = to_decimal(price)
-        available = self._model.available(displayed)
         updates: list[Update] = []
         for working in book.queue(side).marketable(at):
-            if not working.active:
+            if not working.is_live:
                 continue
-            made = self._fill(working, at, available, now)
-            if available is not None:
-                available -= sum((update.quantity for update in made), Decimal(0))
-            updates += made + self._end_at_once(working, now)
+            symbol = working.order.symbol
+            available = self._market.left(symbol, side, price, displayed)
+            made = self._fills.fill(working, working.limit or at if working.rests else at, available, now)
+            self._market.take(symbol, side, price, total(made))
+            updates += made + self._fills.end_at_once(working, now)
+        return updates
+
+    def _serve_queue(self, book: Book, side: Side, trade: Trade) -> list[Update]:
+        """A print at or through the limits of resting orders: what is left of it when their turn comes."""
+        used = ZERO
+        updates: list[Update] = []
+        for working in list(book.queue(side)):
+            if not working.is_live or not working.rests or (limit := working.limit) is None:
+                continue
+            reached = self._model.available(reach(working, trade.price, trade.size))
+            made = self._fills.fill(working, limit, None if reached is None else reached - used, trade.timestamp)
+            used += total(made)
+            updates += made
         return updates
 
     def _trigger(self, book: Book, price: Decimal, now: int) -> list[Update]:
         updates: list[Update] = []
         for working in list(book.stops):
-            if not working.active:
+            if not working.is_live:
                 continue
             follow(working, price)
             if is_triggered(working, price):
-                updates += self._set_off(book, working, now)
+                updates += self._set_off(working, now)
                 updates += self._meet_market(working, now)
         return updates
 
-    def _set_off(self, book: Book, working: Working, now: int) -> list[Update]:
-        book.trigger(working)
-        other = self._working.get(working.order.cancels)
-        return [] if other is None else [self._end(other, UpdateKind.CANCELED, now, "the stop has been set off")]
+    def _set_off(self, working: Working, now: int) -> list[Update]:
+        self._standing.trigger(working)
+        other = self.get(working.order.cancels)
+        return [] if other is None else [self._fills.end(other, UpdateKind.CANCELED, now, "the stop has been set off")]
 
     def _fill_in_bar(self, book: Book, side: Side, bar: Bar, standing: list[Working]) -> list[Update]:
         available = self._model.bar_available(bar.volume)
         updates: list[Update] = []
         for working, price in bar_candidates(book, side, bar, standing):
-            made = self._fill(working, price, available, bar.timestamp)
-            if available is not None:
-                available -= sum((update.quantity for update in made), Decimal(0))
+            made = self._fills.fill(working, price, available, bar.timestamp)
+            available = less(available, made)
             updates += made
         for working in list(book.queue(side)):
-            updates += self._end_at_once(working, bar.timestamp)
+            updates += self._fills.end_at_once(working, bar.timestamp)
         return updates
-
-    def _fill(self, working: Working, price: Decimal, available: Decimal | None, now: int) -> list[Update]:
-        order = working.order
-        possible = cap(working.remaining, available)
-        if possible <= 0:
-            return []
-        if order.time_in_force is TimeInForce.FOK:
-            if possible < working.remaining:
-                return []
-            quantity = possible
-        else:
-            quantity = self._model.quantity(possible, self._random)
-        paid = self._model.price(order.side, price, working.limit)
-        working.filled += quantity
-        done = working.remaining == 0
-        if done:
-            self._leave(working)
-        return [
-            Update(
-                kind=UpdateKind.FILL if done else UpdateKind.PARTIAL_FILL,
-                order=order,
-                timestamp=now,
-                filled_quantity=working.filled,
-                quantity=quantity,
-                price=paid,
-                fee=self._model.fee(quantity, paid),
-                execution_id=self._execution_id(),
-            )
-        ]
-
-    def _random_id(self) -> str:
-        return str(uuid.UUID(int=self._random.getrandbits(128), version=4))

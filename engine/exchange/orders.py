@@ -69,12 +69,20 @@ class Update(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Working(msgspec.Struct, kw_only=True, eq=False):
-    """An order that stands in the book. `active` is False while it waits for its session to open."""
+    """An order that stands in the book. `active` is False while its session is closed or its auction to come."""
 
     order: NewOrder
     sequence: int
     filled: Decimal = ZERO
     active: bool = True
+    announced: bool = True
+    """False until the venue has said that the order is NEW."""
+    arrives_at: int | None = None
+    """When an order that is still under way reaches the book."""
+    rests: bool = False
+    """It has stood in the book without being marketable; from then on it trades at its limit."""
+    ahead: float | None = None
+    """Units that stood at its price before it, as far as they are known."""
     triggered: bool = False
     stop: Decimal | None = None
     """The price that sets a stop or trailing stop off; moves with a trailing stop."""
@@ -83,6 +91,15 @@ class Working(msgspec.Struct, kw_only=True, eq=False):
     @property
     def remaining(self) -> Decimal:
         return self.order.quantity - self.filled
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it may trade now."""
+        return self.active and self.arrives_at is None
+
+    @property
+    def waits_for_auction(self) -> bool:
+        return self.order.time_in_force in AUCTIONS
 
     @property
     def waits_for_trigger(self) -> bool:
@@ -94,6 +111,7 @@ class Working(msgspec.Struct, kw_only=True, eq=False):
 
 
 CONDITIONAL = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP})
+AUCTIONS = frozenset({TimeInForce.OPG, TimeInForce.CLS})
 LIMITED = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
 
 
@@ -110,6 +128,6 @@ def refusal(order: NewOrder) -> str:
         return "stop_price is required"
     if order.type is OrderType.TRAILING_STOP and (order.trail_price is None) == (order.trail_percent is None):
         return "one of trail_price and trail_percent is required"
-    if order.time_in_force in (TimeInForce.OPG, TimeInForce.CLS):
-        return "auction orders are not served"
+    if order.time_in_force in AUCTIONS and order.type in CONDITIONAL:
+        return "auction orders are market or limit orders"
     return ""

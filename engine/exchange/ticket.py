@@ -13,7 +13,7 @@ from engine.domain.orders import OrderType, Side, TimeInForce
 from engine.exchange.assets import Asset, Catalogue
 from engine.exchange.exits import OCO, Exits, read_exits
 from engine.exchange.numbers import CENT, MAX_QUANTITY, SUBCENT, read_flag, read_number, read_price, read_word
-from engine.exchange.orders import QUANTITY_STEP
+from engine.exchange.orders import AUCTIONS, QUANTITY_STEP
 from engine.exchange.refusals import invalid, unprocessable
 
 MAX_ID = 128
@@ -148,8 +148,8 @@ def _check_time_in_force(ticket: Ticket) -> None:
         if ticket.type not in _CRYPTO_TYPES:
             raise unprocessable("invalid order type for crypto order")
         return
-    if ticket.time_in_force in (TimeInForce.OPG, TimeInForce.CLS):
-        raise unprocessable("opg and cls orders are not accepted: this exchange has no auctions")
+    if ticket.time_in_force in AUCTIONS and ticket.type not in (OrderType.MARKET, OrderType.LIMIT):
+        raise unprocessable("opg and cls orders must be market or limit orders")
     if ticket.extended_hours and (
         ticket.type is not OrderType.LIMIT or ticket.time_in_force not in (TimeInForce.DAY, TimeInForce.GTC)
     ):

@@ -10,7 +10,7 @@ from random import Random
 
 import msgspec
 
-from engine.domain.market import NANOSECONDS, Quote, Trade
+from engine.domain.market import NANOSECONDS
 from engine.domain.orders import OrderStatus, OrderType, Side, TimeInForce
 from engine.exchange import rules
 from engine.exchange.accounts import Hold
@@ -23,15 +23,16 @@ from engine.exchange.fills import AlpacaFill, FillModel
 from engine.exchange.groups import Groups
 from engine.exchange.intake import open_record
 from engine.exchange.matching import MatchingEngine
-from engine.exchange.orders import ZERO, Update
+from engine.exchange.orders import AUCTIONS, ZERO, Update
+from engine.exchange.phases import Agenda, Phase
 from engine.exchange.prices.base import PriceSource
-from engine.exchange.prices.events import TapeEvent
 from engine.exchange.records import OrderRecord
 from engine.exchange.refusals import Refusal, forbidden, invalid, not_found, unprocessable
 from engine.exchange.replacement import replacement
 from engine.exchange.sessions import Sessions
 from engine.exchange.tape import TICK_LIMIT, Tape
 from engine.exchange.ticket import Ticket
+from engine.exchange.trading_day import TradingDay
 from engine.exchange.triggers import to_decimal
 
 ACCOUNT_LIMIT = 10_000
@@ -57,12 +58,12 @@ class Venue:
         self.orders_taken = 0
         self._random = Random(f"{seed}/ids")
         self._now = source.tape_start
-        self._engine = MatchingEngine(
-            AlpacaFill() if model is None else model, seed=f"{seed}/fills", is_open=sessions.is_open(source.tape_start)
-        )
+        self._agenda = Agenda(sessions)
+        phase = self._agenda.phase(source.tape_start)
+        self._engine = MatchingEngine(AlpacaFill() if model is None else model, seed=f"{seed}/fills", phase=phase)
         self.books = Books(self._engine.get)
         self._groups = Groups(self._engine, self.books, self._book)
-        self._boundary = self._next_boundary()
+        self._day = TradingDay(self._engine, self._agenda, self._now, self._last_price, self._book, self._end_day)
         self._catch_up(source.start)
 
     @property
@@ -72,7 +73,7 @@ class Venue:
     @property
     def is_open(self) -> bool:
         """Whether stocks trade."""
-        return self._engine.is_open
+        return self._engine.phase is Phase.REGULAR
 
     @property
     def now(self) -> int:
@@ -91,7 +92,10 @@ class Venue:
 
     def price_of(self, symbol: str) -> Decimal:
         """The price positions are valued at; 0 when none is known."""
-        return to_decimal(self.tape.symbols[symbol].last_price)
+        return to_decimal(self._last_price(symbol))
+
+    def _last_price(self, symbol: str) -> float:
+        return self.tape.symbols[symbol].last_price
 
     def ask_of(self, symbol: str) -> Decimal:
         quote = self.tape.symbols[symbol].quote
@@ -102,11 +106,9 @@ class Venue:
     def advance(self, now: int) -> Market:
         """Let the market run to venue time `now`, through every opening and close on the way."""
         market = Market()
-        while self._boundary <= now:
-            boundary = self._boundary
-            self._run(boundary, market)
-            self._turn(boundary)
-            self._boundary = self._next_boundary()
+        while self._day.boundary <= now:
+            self._run(self._day.boundary, market)
+            self._day.turn()
         self._run(now, market)
         return market
 
@@ -215,41 +217,23 @@ class Venue:
         text = f"{self._random.getrandbits(128) & _UUID_CLEAR | _UUID_4:032x}"
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
-    def _next_boundary(self) -> int:
-        """When the session opens or closes next."""
-        sessions = self.sessions
-        return sessions.next_close(self._now) if self._engine.is_open else sessions.next_open(self._now)
-
     def _run(self, until: int, market: Market) -> None:
         if until < self._now:
             return
         for event in self.source.step(until):
-            bar = self.tape.on_event(event, self._engine.is_open)
+            bar = self.tape.on_event(event, self.is_open)
             if bar is not None:
                 market.minutes.append(bar)
-            self._match(event)
+            self._day.on_event(event)
             market.events.append(event)
         self._now = until
+        self._day.advance(until)
         market.minutes += self.tape.close_minutes(until)
 
-    def _match(self, event: TapeEvent) -> None:
-        if isinstance(event, Quote):
-            self._book(self._engine.on_quote(event))
-        elif isinstance(event, Trade):
-            self._book(self._engine.on_trade(event))
-
-    def _turn(self, now: int) -> None:
-        """Open or close the session. Where the day ends without a pause, it does both."""
-        if not self._engine.is_open:
-            if self.sessions.is_open(now):
-                self._book(self._engine.open_session(now))
-            return
-        self._book(self._engine.close_session(now))
+    def _end_day(self) -> None:
         for desk in self.desks.values():
             desk.account.end_day(self.price_of)
             self.books.touch(desk.account)
-        if self.sessions.is_open(now):
-            self._book(self._engine.open_session(now))
 
     def _prepare(
         self, desk: Desk, ticket: Ticket, now: int, replaces: OrderRecord | None
@@ -259,6 +243,8 @@ class Venue:
             raise forbidden("new orders are rejected by user request")
         if ticket.client_order_id and desk.knows_client_id(ticket.client_order_id):
             raise invalid("client_order_id must be unique")
+        if ticket.time_in_force in AUCTIONS:
+            self._agenda.check_window(ticket.time_in_force, now)
         ask = self.ask_of(symbol)
         quantity = rules.order_quantity(ticket, ask)
         rules.check_cost(ticket, quantity, ask)

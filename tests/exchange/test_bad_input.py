@@ -66,7 +66,9 @@ BAD = {
     "id of a wrong type": written(GOOD | {"client_order_id": "[1]"}),
     "id with control characters": written(GOOD | {"client_order_id": '"a\\u0000b"'}),
     "flag of a wrong type": written(GOOD | {"extended_hours": '"yes"'}),
-    "auction": written(GOOD | {"time_in_force": '"opg"'}),
+    "stop order for an auction": written(
+        GOOD | {"type": '"stop"', "limit_price": "null", "stop_price": "90", "time_in_force": '"opg"'}
+    ),
     "huge body": b'{"symbol":"' + b"S" * (MAX_BODY + 1) + b'"}',
 }  # fmt: skip
 

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from engine.domain.market import Bar, Quote, Timeframe, Trade
 from engine.domain.orders import OrderType, Side, TimeInForce
 from engine.exchange.accounts import START_CASH, Execution, TradingAccount
-from engine.exchange.fills import AlpacaFill, BacktestFill, FillModel
+from engine.exchange.fills import AlpacaFill, BacktestFill, FillModel, RealisticFill
 from engine.exchange.matching import MatchingEngine
 from engine.exchange.orders import NewOrder, Update, UpdateKind
+from engine.exchange.phases import Phase
 
 CENTS = st.integers(9_800, 10_200)
 Step = dict[str, object]
@@ -27,7 +28,7 @@ orders: Steps = st.builds(
     side=st.sampled_from(list(Side)),
     quantity=st.integers(1, 400) | st.decimals("0.000000001", "50", places=9),
     type=st.sampled_from(list(OrderType)),
-    time_in_force=st.sampled_from([TimeInForce.DAY, TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK]),
+    time_in_force=st.sampled_from(list(TimeInForce)),
     limit=CENTS,
     stop=CENTS,
     trail=st.integers(1, 100),
@@ -43,15 +44,24 @@ bars: Steps = st.builds(
     prices=st.tuples(CENTS, CENTS, CENTS, CENTS),
     volume=st.integers(0, 500),
 )
-others: Steps = st.builds(
-    dict, action=st.sampled_from(["cancel", "replace", "open", "close"]), pick=st.integers(0, 50), limit=CENTS
+others: Steps = st.builds(dict, action=st.sampled_from(["cancel", "replace"]), pick=st.integers(0, 50), limit=CENTS)
+turns: Steps = st.builds(dict, action=st.just("turn"), phase=st.sampled_from(list(Phase)))
+auctions: Steps = st.builds(
+    dict,
+    action=st.just("auction"),
+    symbol=SYMBOLS,
+    kind=st.sampled_from([TimeInForce.OPG, TimeInForce.CLS]),
+    price=CENTS | st.just(0),
+    size=st.integers(0, 300),
 )
-steps = st.lists(orders | quotes | trades | bars | others, max_size=60)
+halts: Steps = st.builds(dict, action=st.sampled_from(["halt", "resume"]), symbol=SYMBOLS)
+steps = st.lists(orders | quotes | trades | bars | others | turns | auctions | halts, max_size=60)
 models = st.sampled_from(
     [
         AlpacaFill(partial_probability=0.5),
         BacktestFill(slippage_bps=Decimal(7), commission_per_share=Decimal("0.01"), participation=Decimal("0.2")),
         BacktestFill(commission_percent=Decimal("0.1")),
+        RealisticFill(latency=2, coefficient=50.0),
     ]
 )
 
@@ -101,10 +111,14 @@ def act(engine: MatchingEngine, step: Step, number: int) -> list[Update]:
             return engine.on_bar(
                 Bar(symbol, Timeframe.MINUTE_1, number, a, max(a, b, c, d), min(a, b, c, d), d, volume)
             )
-        case "open":
-            return engine.open_session(number)
-        case "close":
-            return engine.close_session(number)
+        case "turn":
+            return engine.turn(Phase(str(step["phase"])), number)
+        case "auction":
+            kind = TimeInForce(str(step["kind"]))
+            return engine.auction(symbol, kind, int(str(step["price"])) / 100, float(str(step["size"])), number)
+        case "halt" | "resume":
+            (engine.halt if step["action"] == "halt" else engine.resume)(symbol)
+            return engine.advance(number)
         case _:
             return change(engine, step, number)
 

@@ -12,6 +12,7 @@ from engine.domain.orders import OrderType, Side, TimeInForce
 from engine.exchange.fills import AlpacaFill, BacktestFill
 from engine.exchange.matching import MatchingEngine
 from engine.exchange.orders import NewOrder, Update, UpdateKind
+from engine.exchange.phases import Phase
 
 WHOLE = AlpacaFill(partial_probability=0.0)
 
@@ -148,7 +149,7 @@ def test_replace_ends_the_old_order_and_enters_the_new_one() -> None:
         order(type=OrderType.STOP),
         order(type=OrderType.TRAILING_STOP),
         order(limit_price="-1"),
-        order(time_in_force=TimeInForce.OPG),
+        order(type=OrderType.STOP, stop_price="99", time_in_force=TimeInForce.OPG),
     ],
 )
 def test_an_order_that_cannot_rest_is_rejected_with_a_reason(bad: NewOrder) -> None:
@@ -160,21 +161,21 @@ def test_an_order_that_cannot_rest_is_rejected_with_a_reason(bad: NewOrder) -> N
 
 
 def test_orders_wait_for_the_session_and_day_orders_expire_with_it() -> None:
-    engine = MatchingEngine(WHOLE, is_open=False)
+    engine = MatchingEngine(WHOLE, phase=Phase.CLOSED)
     engine.on_quote(quote(99.99, 100.01))
     assert kinds(engine.submit(order("day", limit_price="90"), 1)) == ["accepted"]
     assert kinds(engine.submit(order("market"), 1)) == ["accepted"]
     assert kinds(engine.submit(order("gtc", limit_price="90", time_in_force=TimeInForce.GTC), 1)) == ["accepted"]
     assert kinds(engine.submit(order("ioc", time_in_force=TimeInForce.IOC), 1)) == ["accepted", "canceled"]
     assert engine.on_quote(quote(99.99, 100.01)) == []
-    assert kinds(engine.open_session(2)) == ["new", "new", "new"]
+    assert kinds(engine.turn(Phase.REGULAR, 2)) == ["new", "new", "new"]
     assert [update.order.order_id for update in engine.on_quote(quote(99.99, 100.01))] == ["market"]
-    assert [update.order.order_id for update in engine.close_session(3)] == ["day"]
+    assert [update.order.order_id for update in engine.turn(Phase.EXTENDED, 3)] == ["day"]
     assert engine.get("gtc") is not None
 
 
 def test_extended_hours_orders_trade_outside_the_session() -> None:
-    engine = MatchingEngine(WHOLE, is_open=False)
+    engine = MatchingEngine(WHOLE, phase=Phase.EXTENDED)
     engine.on_quote(quote(99.99, 100.01))
     assert kinds(engine.submit(order(limit_price="101", extended_hours=True), 1)) == ["new", "fill"]
 

@@ -39,6 +39,10 @@ class ExchangeOptions:
     calendar: Literal["24h", "real"] = "24h"
     partial_fills: float = 0.1
     """Share of the fills that are partial, as on Alpaca's paper venue."""
+    fills: Literal["alpaca", "realistic"] = "alpaca"
+    """As Alpaca's paper venue fills, or with delay, queue, depth and impact as a real market would."""
+    latency: float = 0.02
+    """Seconds between an order and its place in the book; for realistic fills."""
     rate_limit: int = 0
     """REST requests a minute and key."""
     sip: bool = True
@@ -58,6 +62,8 @@ class ExchangeOptions:
             raise ConfigurationError(f"{self.speed} is not a speed.", f"Choose one above 0 and at most {MAX_SPEED}.")
         if not 0 <= self.recent_minutes <= 1_440:
             raise ConfigurationError(f"{self.recent_minutes} minutes is not a past.", "Choose from 0 to 1440 minutes.")
+        if not 0 <= self.latency <= 60:
+            raise ConfigurationError(f"{self.latency} s is not a latency.", "Choose from 0 to 60 seconds.")
         if not self.symbols:
             raise ConfigurationError("The exchange has no symbols.", "Name at least one, such as SPY.")
         object.__setattr__(self, "symbols", tuple(dict.fromkeys(self.symbols)))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from engine.domain.errors import ConfigurationError
+from engine.domain.market import NANOSECONDS
 from engine.exchange.assets import DEFAULT_SYMBOLS, Catalogue
-from engine.exchange.fills import AlpacaFill
+from engine.exchange.fills import AlpacaFill, FillModel, RealisticFill
 from engine.exchange.prices.base import PriceSource
 from engine.exchange.prices.recording import choose_day, recorded_symbols
 from engine.exchange.prices.synthetic import SyntheticPrices
@@ -83,12 +84,18 @@ def build_venue(options: ExchangeOptions, source: PriceSource, sessions: Session
         source,
         sessions,
         seed=f"{options.seed}/{saved.run}",
-        model=AlpacaFill(partial_probability=options.partial_fills),
+        model=_fill_model(options),
         tick_limit=TICK_LIMIT if options.replay is None else REPLAY_TICKS,
     )
     for desk, records in saved.desks:
         venue.restore(desk, records)
     return venue
+
+
+def _fill_model(options: ExchangeOptions) -> FillModel:
+    if options.fills == "realistic":
+        return RealisticFill(latency=round(options.latency * NANOSECONDS))
+    return AlpacaFill(partial_probability=options.partial_fills)
 
 
 def _replay(options: ExchangeOptions, folder: Path, saved: Saved) -> tuple[PriceSource, Sessions]:
