@@ -6,9 +6,8 @@ import asyncio
 from decimal import Decimal
 
 import pytest
+from alpaca.trading import enums
 from alpaca.trading.client import TradingClient
-from alpaca.trading.enums import OrderSide
-from alpaca.trading.enums import TimeInForce as TIF
 from alpaca.trading.requests import MarketOrderRequest
 
 from engine.domain.market import Quote, Trade
@@ -175,14 +174,17 @@ async def test_the_exchange_serves_it_when_asked() -> None:
     """alpaca-py's market order is taken first and filled after the delay, at the offer or dearer."""
     options = ExchangeOptions(symbols=("SPY",), recent_minutes=1, fills="realistic", latency=0.05)
     async with ExchangeServer(options) as server:
+        filled = asyncio.Event()
+        server.floor.on_notices(lambda notices: filled.set() if notices[-1].update.kind.is_fill else None)
         client = TradingClient("key", "secret", url_override=server.url)
         client._session.trust_env = False
-        request = MarketOrderRequest(symbol="SPY", qty=5, side=OrderSide.BUY, time_in_force=TIF.DAY)
+        request = MarketOrderRequest(symbol="SPY", qty=5, side=enums.OrderSide.BUY, time_in_force=enums.TimeInForce.DAY)
         taken = await asyncio.to_thread(client.submit_order, request)
         assert (taken.status, taken.filled_qty) == ("pending_new", "0")
         async with asyncio.timeout(10):
-            while (found := await asyncio.to_thread(client.get_order_by_id, taken.id)).status != "filled":
-                await asyncio.sleep(0.02)
+            await filled.wait()
+        found = await asyncio.to_thread(client.get_order_by_id, taken.id)
+        assert found.status == "filled"
         assert found.filled_at is not None and taken.submitted_at is not None
         assert (found.filled_at - taken.submitted_at).total_seconds() >= 0.05
         client._session.close()
