@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
@@ -116,7 +117,10 @@ class RealCalendar:
         # Imported here because it brings pandas, which no other part of the exchange needs.
         import exchange_calendars
 
-        self._calendar: ExchangeCalendar = exchange_calendars.get_calendar("XNYS")
+        with warnings.catch_warnings():
+            # exchange_calendars 4 uses what pandas 3.1 deprecates.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self._calendar: ExchangeCalendar = exchange_calendars.get_calendar("XNYS")
 
     def is_open(self, now: int) -> bool:
         return any(at_new_york(d.day, d.opens) <= now < at_new_york(d.day, d.closes) for d in self._near(now, 0))

@@ -112,6 +112,12 @@ class Venue:
         self._run(now, market)
         return market
 
+    def halt(self, symbol: str, seconds: float) -> None:
+        """Stop a symbol from trading for that long from now. Raises Refusal for one that is not traded here."""
+        if symbol not in self.tape.symbols:
+            raise not_found(f"symbol not found: {symbol}")
+        self.source.halt(symbol, self._now + 1, seconds)
+
     def _catch_up(self, until: int) -> None:
         """Run to the start, a minute at a time so that the whole past is never in memory at once."""
         while self._now < until:

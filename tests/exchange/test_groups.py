@@ -23,7 +23,7 @@ from engine.exchange.desk import Desk
 from engine.exchange.fills import AlpacaFill
 from engine.exchange.numbers import read_object
 from engine.exchange.prices.base import BarColumns
-from engine.exchange.prices.events import TapeEvent
+from engine.exchange.prices.events import TapeEvent, halt
 from engine.exchange.records import OrderRecord
 from engine.exchange.refusals import Refusal
 from engine.exchange.sessions import AlwaysOpen
@@ -47,6 +47,9 @@ class Scripted:
     def step(self, until: int) -> list[TapeEvent]:
         events, self.coming = self.coming, []
         return events
+
+    def halt(self, symbol: str, at: int, seconds: float) -> None:
+        self.coming.append(halt(symbol, at))
 
     def minute_bars(self, symbol: str, start: int, end: int) -> BarColumns:
         return BarColumns.empty()

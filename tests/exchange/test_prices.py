@@ -41,7 +41,7 @@ def test_events_come_in_order_in_whole_cents_inside_a_spread() -> None:
             assert 0 < event.bid_price < event.ask_price
             assert event.bid_price == round(event.bid_price, 2)
             assert event.bid_size > 0 < event.ask_size
-        else:
+        elif isinstance(event, Trade):
             quote = quotes[event.symbol]
             assert quote.bid_price <= event.price <= quote.ask_price
             assert event.size > 0

@@ -69,6 +69,10 @@ class PriceSource(Protocol):
         """The events after those given so far, up to and including venue time `until`, in order of time."""
         ...
 
+    def halt(self, symbol: str, at: int, seconds: float) -> None:
+        """Stop `symbol` from printing for that long from `at`, which is not before what was given so far."""
+        ...
+
     def minute_bars(self, symbol: str, start: int, end: int) -> BarColumns:
         """The minutes before `tape_start` whose start is in [start, end)."""
         ...

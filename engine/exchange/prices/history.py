@@ -7,6 +7,7 @@ level that ends where the live price begins.
 from __future__ import annotations
 
 import zlib
+from datetime import time
 from functools import lru_cache
 
 import msgspec
@@ -16,8 +17,8 @@ from numpy.typing import NDArray
 from engine.domain.market import NANOSECONDS, is_crypto
 from engine.exchange.assets import profile
 from engine.exchange.prices.base import BarColumns, Floats, Integers, aggregate
-from engine.exchange.prices.shape import MINUTE, activity, in_regular_hours, minute_of_day, pace
-from engine.exchange.sessions import midnight
+from engine.exchange.prices.shape import MINUTE, activity, minute_of_day, pace
+from engine.exchange.sessions import Sessions, at_new_york, midnight, new_york
 
 MINUTE_DAYS = 30
 DAILY_DAYS = 730
@@ -47,13 +48,16 @@ class Compact(msgspec.Struct, frozen=True, eq=False):
 
 
 class History:
-    """Minute and daily bars up to `until`. `levels` are the prices of the symbols at that time, in dollars."""
+    """Minute and daily bars up to `until`. `levels` are the prices of the symbols at that time, in dollars.
 
-    def __init__(self, seed: int, until: int, levels: dict[str, float], *, regular_hours: bool) -> None:
+    With `sessions`, stocks have bars only in those.
+    """
+
+    def __init__(self, seed: int, until: int, levels: dict[str, float], *, sessions: Sessions | None = None) -> None:
         self._seed = seed
         self._until = until
         self._levels = levels
-        self._regular_hours = regular_hours
+        self._sessions = sessions
         self._grids: dict[bool, tuple[Integers, Floats]] = {}
         self._minutes: dict[str, Compact] = {}
         self._days: dict[str, BarColumns] = {}
@@ -80,15 +84,15 @@ class History:
         own = np.sqrt(1 - known.correlation**2)
         returns = sigma * (known.correlation * draws[0] + own * draws[1])
         prices = _prices(returns, sigma, draws[2:4], self._levels[symbol], _MINUTE_PULL)
-        return Compact(timestamps, prices, _volumes(symbol, pace(shape, self._regular_hours), draws[4]))
+        return Compact(timestamps, prices, _volumes(symbol, pace(shape, self._sessions is not None), draws[4]))
 
     def _grid(self, crypto: bool) -> tuple[Integers, Floats]:
         """The minutes there are, and how lively each is."""
         if crypto not in self._grids:
             first = midnight(self._until - MINUTE_DAYS * _DAY)
             timestamps = np.arange(first, self._until, MINUTE, dtype=np.int64)
-            if self._regular_hours and not crypto:
-                timestamps = timestamps[in_regular_hours(timestamps)]
+            if self._sessions is not None and not crypto:
+                timestamps = _session_minutes(self._sessions, first, self._until)
             shape = np.ones(len(timestamps)) if crypto else activity(minute_of_day(timestamps))
             self._grids[crypto] = (timestamps, shape)
         return self._grids[crypto]
@@ -107,12 +111,21 @@ class History:
         minutes = self.minute_bars(symbol, 0, midnight(self._until))
         keys = minutes.timestamp - (minute_of_day(minutes.timestamp) * MINUTE).astype(np.int64)
         recent = aggregate(minutes, keys)
-        noons = int(recent.timestamp[0]) + _DAY // 2 - _DAY * np.arange(DAILY_DAYS - MINUTE_DAYS, 0, -1)
-        timestamps = np.array([midnight(int(noon)) for noon in noons], np.int64)
-        if self._regular_hours and not is_crypto(symbol):
-            timestamps = timestamps[((timestamps // _DAY) + 3) % 7 < 5]
-        early = self._early_days(symbol, timestamps, float(recent.open[0]), float(recent.volume.mean()))
+        early = self._early_days(
+            symbol,
+            self._days_before(int(recent.timestamp[0]), is_crypto(symbol)),
+            float(recent.open[0]),
+            float(recent.volume.mean()),
+        )
         return BarColumns.join([early, recent])
+
+    def _days_before(self, day: int, crypto: bool) -> Integers:
+        """The midnights of two years of days before `day`."""
+        noons = day + _DAY // 2 - _DAY * np.arange(DAILY_DAYS - MINUTE_DAYS, 0, -1)
+        if self._sessions is None or crypto:
+            return np.array([midnight(int(noon)) for noon in noons], np.int64)
+        days = self._sessions.days(new_york(int(noons[0])).date(), new_york(int(noons[-1])).date())
+        return np.array([at_new_york(known.day, time()) for known in days], np.int64)
 
     def _early_days(self, symbol: str, timestamps: Integers, level: float, volume: float) -> BarColumns:
         known = profile(symbol)
@@ -126,6 +139,15 @@ class History:
         prices = _prices(returns, sigma, draws[1:3], level, _DAY_PULL)
         volumes = (volume * np.exp(0.25 * draws[3])).astype(np.float32)
         return Compact(timestamps, prices, volumes).expand(_mean_size(symbol), slice(None))
+
+
+def _session_minutes(sessions: Sessions, start: int, end: int) -> Integers:
+    """The minutes of [start, end) that are in session."""
+    parts = [np.empty(0, np.int64)]
+    for known in sessions.days(new_york(start).date(), new_york(end).date()):
+        opens, closes = at_new_york(known.day, known.opens), at_new_york(known.day, known.closes)
+        parts.append(np.arange(max(opens, start), min(closes, end), MINUTE, dtype=np.int64))
+    return np.concatenate(parts)
 
 
 def _draw(seed: int, number: int, day: int, size: tuple[int, ...]) -> Floats:

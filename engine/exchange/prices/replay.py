@@ -13,6 +13,7 @@ from engine.domain.errors import DataError
 from engine.domain.market import NANOSECONDS, Quote, Trade
 from engine.exchange.prices.base import BarColumns, Floats, Integers
 from engine.exchange.prices.events import TapeEvent
+from engine.exchange.prices.halts import Halts
 from engine.exchange.prices.nbbo import BestQuotes
 from engine.exchange.prices.recording import LAYOUT, choose_day, recorded_symbols
 from engine.exchange.sessions import at_new_york, midnight
@@ -54,6 +55,7 @@ class ReplayPrices:
 
     def __init__(self, folder: Path, symbols: Sequence[str], day: str | None = None, start_at: str = "09:30") -> None:
         self._folder = folder
+        self.halts = Halts()
         self.symbols = tuple(symbols) or recorded_symbols(folder)
         self.day = choose_day(folder, self.symbols, day)
         self._ticks = [self._read(symbol, _TRADE, "trades") for symbol in self.symbols]
@@ -77,7 +79,11 @@ class ReplayPrices:
                 events += self._trades(ticks, rows) if ticks.kind == _TRADE else self._quotes(ticks, rows)
         # Stable: at one instant prints come before quotes, each in the order of its file.
         events.sort(key=lambda event: event.timestamp)
-        return events
+        return self.halts.apply(events, until)
+
+    def halt(self, symbol: str, at: int, seconds: float) -> None:
+        """What was recorded for that time is withheld."""
+        self.halts.halt(symbol, at, seconds)
 
     def minute_bars(self, symbol: str, start: int, end: int) -> BarColumns:
         # The minute in which the tape begins is made from the tape.

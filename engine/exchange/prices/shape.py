@@ -35,10 +35,3 @@ def pace(levels: Floats, regular_hours: bool) -> Floats:
     """
     rates: Floats = np.sqrt(levels)
     return rates if regular_hours else np.maximum(rates, 1.0)
-
-
-def in_regular_hours(timestamps: Integers) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-    """Whether each time is between 09:30 and 16:00 on a weekday in New York."""
-    minutes = minute_of_day(timestamps)
-    local_days = (timestamps - (minutes * MINUTE).astype(np.int64) + 12 * 3600 * NANOSECONDS) // (86_400 * NANOSECONDS)
-    return (minutes >= _OPEN) & (minutes < _CLOSE) & ((local_days + 3) % 7 < 5)

@@ -37,6 +37,13 @@ class ExchangeOptions:
     keys: Mapping[str, str] | None = None
     """Key id to secret; None takes any pair and gives each an account of its own."""
     calendar: Literal["24h", "real"] = "24h"
+    """24h trades at any hour; real has New York's sessions, holidays and half days, and their auctions."""
+    spread: float = 1.0
+    """Quoted spreads of a simulation as a multiple of the usual ones."""
+    jumps_per_day: float = 1.0
+    """How often a symbol of a simulation jumps in 24 hours; a large jump pauses a stock for five minutes."""
+    revisions_per_hour: float = 0.5
+    """Late prints, corrections and cancellations, of each so many, for a stock of a simulation in an hour."""
     partial_fills: float = 0.1
     """Share of the fills that are partial, as on Alpaca's paper venue."""
     fills: Literal["alpaca", "realistic"] = "alpaca"
@@ -64,6 +71,15 @@ class ExchangeOptions:
             raise ConfigurationError(f"{self.recent_minutes} minutes is not a past.", "Choose from 0 to 1440 minutes.")
         if not 0 <= self.latency <= 60:
             raise ConfigurationError(f"{self.latency} s is not a latency.", "Choose from 0 to 60 seconds.")
+        self._check("spread", 0.1, 100)
+        self._check("jumps_per_day", 0, 10_000)
+        self._check("revisions_per_hour", 0, 1_000)
         if not self.symbols:
             raise ConfigurationError("The exchange has no symbols.", "Name at least one, such as SPY.")
         object.__setattr__(self, "symbols", tuple(dict.fromkeys(self.symbols)))
+
+    def _check(self, name: str, smallest: float, largest: float) -> None:
+        value = getattr(self, name)
+        if not smallest <= value <= largest:
+            words = name.replace("_", " ")
+            raise ConfigurationError(f"{words} cannot be {value}.", f"Choose from {smallest} to {largest}.")

@@ -10,7 +10,7 @@ from engine.exchange.assets import DEFAULT_SYMBOLS, Catalogue
 from engine.exchange.fills import AlpacaFill, FillModel, RealisticFill
 from engine.exchange.prices.base import PriceSource
 from engine.exchange.prices.recording import choose_day, recorded_symbols
-from engine.exchange.prices.synthetic import SyntheticPrices
+from engine.exchange.prices.synthetic import SyntheticPrices, Texture
 from engine.exchange.server.options import ExchangeOptions
 from engine.exchange.sessions import AlwaysOpen, RealCalendar, RegularHours, Sessions, new_york
 from engine.exchange.store import FILE_NAME, MarketState, Store
@@ -56,19 +56,24 @@ def build_market(options: ExchangeOptions, now: int, saved: Saved) -> tuple[Pric
     if options.replay is not None:
         return _replay(options, options.replay, saved)
     Catalogue(options.symbols)
-    real = options.calendar == "real"
     symbols = (*options.symbols, *sorted(saved.symbols - set(options.symbols)))
     # Accelerated, an earlier run may have been ahead of the wall: its orders stay in the past all the same.
     start = now if saved.market.recording else max(now, saved.market.at)
+    sessions: Sessions | None = RealCalendar() if options.calendar == "real" else None
     source = SyntheticPrices(
         symbols,
         options.seed,
         start,
         levels=saved.market.levels,
-        regular_hours=real,
+        sessions=sessions,
         recent=options.recent_minutes,
+        texture=Texture(
+            spread=options.spread,
+            jumps_per_day=options.jumps_per_day,
+            revisions_per_hour=options.revisions_per_hour,
+        ),
     )
-    return source, RealCalendar() if real else AlwaysOpen()
+    return source, sessions or AlwaysOpen()
 
 
 def recording(options: ExchangeOptions, source: PriceSource) -> str:
