@@ -26,7 +26,7 @@ from engine.broker.base import (
 )
 from engine.broker.limiter import RateLimiter, Use
 from engine.broker.outcomes import as_unavailable
-from engine.broker.session import READ_TIMEOUT, Session
+from engine.broker.session import READ_TIMEOUT, Requests, Session
 from engine.clock import Clock
 from engine.domain.errors import UnavailableError
 from engine.domain.orders import Order
@@ -50,14 +50,22 @@ UNREADABLE = (ValueError, KeyError, TypeError, AttributeError)
 
 
 class AlpacaBroker:
+    """`connect` makes a session from its name and its read time-out in seconds; by default one with alpaca-py."""
+
     def __init__(
-        self, address: VenueAddress, clock: Clock, read_timeout: float = READ_TIMEOUT, per_minute: float = 200.0
+        self,
+        address: VenueAddress,
+        clock: Clock,
+        read_timeout: float = READ_TIMEOUT,
+        per_minute: float = 200.0,
+        connect: Callable[[str, float], Requests] | None = None,
     ) -> None:
         self.skipped = 0
         """Orders in the venue's lists that could not be read: foreign ones of kinds we do not know."""
-        self._orders = Session(address, "orders", clock, read_timeout)
-        self._cancels = Session(address, "cancels", clock, min(read_timeout, CANCEL_TIMEOUT))
-        self._reads = Session(address, "reads", clock, read_timeout)
+        connect = connect or (lambda name, timeout: Session(address, name, clock, timeout))
+        self._orders = connect("orders", read_timeout)
+        self._cancels = connect("cancels", min(read_timeout, CANCEL_TIMEOUT))
+        self._reads = connect("reads", read_timeout)
         self._limiter = RateLimiter(clock, per_minute)
         self._assets: dict[str, Asset] = {}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections import deque
-from typing import Any
+from typing import Any, Protocol
 
 from engine.broker.address import VenueAddress
 from engine.broker.lane import Lane
@@ -20,8 +20,20 @@ READ_TIMEOUT = 10.0
 LATENCIES_KEPT = 100
 
 
+class Requests(Protocol):
+    """A connection to the venue. `request` makes one attempt and raises what `engine.broker.base` names."""
+
+    latencies: deque[float]
+
+    async def warm_up(self) -> None: ...
+
+    async def request(self, method: str, path: str, data: dict[str, Any] | None = None) -> Any: ...
+
+    async def close(self) -> None: ...
+
+
 class Session:
-    """Requests are made one after another. `request` raises what `engine.broker.base` names."""
+    """Requests are made one after another."""
 
     def __init__(self, address: VenueAddress, name: str, clock: Clock, read_timeout: float = READ_TIMEOUT) -> None:
         self.latencies: deque[float] = deque(maxlen=LATENCIES_KEPT)

@@ -20,6 +20,7 @@ from engine.domain.errors import DataError, PaddockError, UnavailableError
 from engine.domain.events import Severity, TradingState
 from engine.domain.market import Bar, Timeframe
 from engine.domain.orders import OrderRequest
+from engine.execution.link import VenueLink
 from engine.execution.signals import SignalDesk
 from engine.execution.trading import TradingCore
 from engine.installation import Installation
@@ -94,6 +95,7 @@ class TradingEngine:
         self._broker: AlpacaBroker | None = None
         self._core_part: TradingCore | None = None
         self._signals: SignalDesk | None = None
+        self._link: VenueLink | None = None
         self._updates: TradeUpdates | None = None
         self.views.summary.environment = settings.environment.value
 
@@ -164,6 +166,7 @@ class TradingEngine:
         plans = {bot.name: sleeve_plan(bot) for bot in self._settings.active_bots}
         desk = SignalDesk(core, plans, self._price, self._clock, self._dropped)
         self._signals = desk
+        self._link = VenueLink(core, self._stream_is_up)
         self._updates = TradeUpdates(lambda: self._venue.address, core.on_trade_update, self._on_stream)
         pulse = Pulse(self.views, self._clock, self._market, self._projection, core, broker, self._stream_is_up)
         await pulse.ask_clock()
@@ -177,6 +180,8 @@ class TradingEngine:
         if self._signals is not None:
             await self._signals.close()
         await self._backtests.close()
+        if self._link is not None:
+            await self._link.close()
         if self._core_part is not None:
             # While the venue still runs: what is on the wire comes to its end.
             await self._core_part.stop()
@@ -331,26 +336,12 @@ class TradingEngine:
         return self._updates is not None and self._updates.state is StreamState.LISTENING
 
     def _on_stream(self, state: StreamState, reason: str) -> None:
-        core = self._core
+        if self._link is None:
+            return
         if state is StreamState.LISTENING:
-            self._spawn(self._reconcile(reason or "the trade-updates stream is connected"), "reconcile")
+            self._link.up(reason or "the trade-updates stream is connected")
         elif state is StreamState.DISCONNECTED:
-            core.ready = False
-            log.warning("The trade-updates stream is lost: %s", reason)
-
-    async def _reconcile(self, reason: str) -> None:
-        """Until it worked: nothing that adds risk passes before."""
-        pause = 0.5
-        while True:
-            try:
-                await self._core.reconcile(reason)
-                # The stream may have been lost again meanwhile; its next return reconciles anew.
-                self._core.ready = self._stream_is_up()
-                return
-            except PaddockError as error:
-                log.warning("Reconciling failed: %s", error.message)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, 10.0)
+            self._link.down(reason)
 
     def _on_process(self, event: StateChanged) -> None:
         if event.name == EXCHANGE and event.new is ProcessState.RUNNING:

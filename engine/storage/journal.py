@@ -14,8 +14,9 @@ import hashlib
 import queue
 import sqlite3
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -54,17 +55,25 @@ class Recovered(msgspec.Struct, frozen=True):
     facts: dict[str, str]
 
 
+class Writer(Protocol):
+    """Commits work in its order, at a time of its own choosing."""
+
+    def put(self, work: Work) -> None: ...
+
+    async def close(self) -> None:
+        """Commits what is waiting first."""
+        ...
+
+
 class Journal:
     """Open with `open_journal`. `append` from one event loop only."""
 
-    def __init__(self, database: sqlite3.Connection, number: int, last_hash: bytes) -> None:
+    def __init__(self, database: sqlite3.Connection, number: int, last_hash: bytes, make_writer: MakeWriter) -> None:
         self._database = database
         self._number = number
         self._hash = last_hash
-        self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
         self._closed = False
-        self._thread = threading.Thread(target=self._write_all, name="journal", daemon=True)
-        self._thread.start()
+        self._writer = make_writer(self._commit)
 
     async def append(self, *entries: Entry) -> None:
         """Returns when the rows are durable. Raises OrderError when they cannot be written; then none is."""
@@ -78,32 +87,17 @@ class Journal:
             future.set_exception(OrderError("The order journal is closed.", "Start Paddock again; nothing was sent."))
             return future
         rows = [_encode(entry) for entry in entries]
-        self._queue.put(_Work(rows, loop, future))
+        self._writer.put(Work(rows, loop, future))
         return future
 
     async def close(self) -> None:
         """Writes what is waiting first; what comes later is refused."""
         self._closed = True
-        self._queue.put(None)
-        await asyncio.to_thread(self._thread.join)
-
-    def _write_all(self) -> None:
-        running = True
-        while running:
-            work = [item] if (item := self._queue.get()) is not None else []
-            running = item is not None
-            while running and not self._queue.empty():
-                item = self._queue.get()
-                if item is None:
-                    running = False
-                else:
-                    work.append(item)
-            if work:
-                self._commit(work)
+        await self._writer.close()
         with contextlib.suppress(sqlite3.Error):
             self._database.close()
 
-    def _commit(self, work: list[_Work]) -> None:
+    def _commit(self, work: list[Work]) -> None:
         number, last_hash = self._number, self._hash
         error: Exception | None = None
         try:
@@ -139,7 +133,9 @@ class _Row(msgspec.Struct, frozen=True):
     is_open: bool = False
 
 
-class _Work:
+class Work:
+    """Rows that are committed together, and who waits for it."""
+
     def __init__(self, rows: list[_Row], loop: asyncio.AbstractEventLoop, future: asyncio.Future[None]) -> None:
         self.rows = rows
         self._loop = loop
@@ -158,7 +154,42 @@ class _Work:
             self._future.set_exception(error)
 
 
-def open_journal(path: Path) -> tuple[Journal, Recovered]:
+class ThreadWriter:
+    """One thread; whoever waits at the same moment shares one commit."""
+
+    def __init__(self, commit: Commit) -> None:
+        self._commit = commit
+        self._queue: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._write_all, name="journal", daemon=True)
+        self._thread.start()
+
+    def put(self, work: Work) -> None:
+        self._queue.put(work)
+
+    async def close(self) -> None:
+        self._queue.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    def _write_all(self) -> None:
+        running = True
+        while running:
+            work = [item] if (item := self._queue.get()) is not None else []
+            running = item is not None
+            while running and not self._queue.empty():
+                item = self._queue.get()
+                if item is None:
+                    running = False
+                else:
+                    work.append(item)
+            if work:
+                self._commit(work)
+
+
+Commit = Callable[[list[Work]], None]
+MakeWriter = Callable[[Commit], Writer]
+
+
+def open_journal(path: Path, make_writer: MakeWriter = ThreadWriter) -> tuple[Journal, Recovered]:
     """Raises DataError when the journal is damaged, was altered, or cannot be read."""
     with contextlib.ExitStack() as on_failure:
         try:
@@ -171,7 +202,7 @@ def open_journal(path: Path) -> tuple[Journal, Recovered]:
         except (sqlite3.Error, msgspec.MsgspecError) as error:
             raise DataError(f"The order journal {path} cannot be read: {error}.", _REMEDY) from error
         on_failure.pop_all()
-    return Journal(database, trail.number, trail.hash), recovered
+    return Journal(database, trail.number, trail.hash, make_writer), recovered
 
 
 class _Trail:
