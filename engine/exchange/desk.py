@@ -30,6 +30,10 @@ class Desk:
     def __len__(self) -> int:
         return len(self._orders)
 
+    def __iter__(self) -> Iterator[OrderRecord]:
+        """The orders in memory, oldest first."""
+        return iter(self._orders.values())
+
     def add(self, record: OrderRecord) -> None:
         self._orders[record.order_id] = record
         self._client_ids[record.client_order_id] = record.order_id

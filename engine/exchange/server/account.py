@@ -13,6 +13,7 @@ from aiohttp import web
 from engine.domain.market import NANOSECONDS
 from engine.exchange import wire
 from engine.exchange.accounts import Execution, TradingAccount
+from engine.exchange.desk import Desk
 from engine.exchange.refusals import invalid, not_found
 from engine.exchange.server.floor import Floor
 from engine.exchange.server.http import DESK, read_json, reply
@@ -29,6 +30,7 @@ _CALENDAR_DAYS = 15_000
 class AccountRoutes:
     def __init__(self, floor: Floor) -> None:
         self._floor = floor
+        floor.shown["account"] = self._account
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -45,7 +47,10 @@ class AccountRoutes:
         ]
 
     async def account(self, request: web.Request) -> web.Response:
-        return reply(wire.account(request[DESK].account, self._floor.venue.price_of))
+        return reply(self._account(request[DESK]))
+
+    def _account(self, desk: Desk) -> dict[str, Any]:
+        return wire.account(desk.account, self._floor.venue.price_of)
 
     async def configuration(self, request: web.Request) -> web.Response:
         return reply(request[DESK].account.configuration)
@@ -84,7 +89,7 @@ class AccountRoutes:
         now = floor.now()
         return reply(
             {
-                "timestamp": wire.rfc3339(now + round(floor.faults.clock_skew * NANOSECONDS)),
+                "timestamp": wire.rfc3339(now + round(floor.faults.clock_skew() * NANOSECONDS)),
                 "is_open": floor.venue.is_open,
                 "next_open": wire.rfc3339(floor.venue.sessions.next_open(now)),
                 "next_close": wire.rfc3339(floor.venue.sessions.next_close(now)),

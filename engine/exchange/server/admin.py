@@ -1,4 +1,4 @@
-"""The exchange's own routes, outside Alpaca's: health and faults, for this machine only."""
+"""The exchange's own routes, outside Alpaca's: health, faults and its description, for this machine only."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Callable
 import msgspec
 from aiohttp import web
 
-from engine.exchange.refusals import forbidden
-from engine.exchange.server.faults import FaultKind
+from engine.exchange.refusals import forbidden, not_found
+from engine.exchange.server.faults import FaultKind, read_fault
 from engine.exchange.server.floor import Floor
 from engine.exchange.server.http import reply
 
@@ -17,16 +17,20 @@ _LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 
 
 class AdminRoutes:
-    """`drop` closes streams: it is given data, trading or all."""
+    """`drop` closes streams: it is given data, trading or all. `restart` is given the seconds to stay away."""
 
-    def __init__(self, floor: Floor, drop: Callable[[str], None]) -> None:
+    def __init__(self, floor: Floor, drop: Callable[[str], None], restart: Callable[[float], None]) -> None:
         self._floor = floor
         self._drop = drop
+        self._restart = restart
 
     def routes(self) -> list[web.RouteDef]:
         return [
-            web.post("/paddock/faults", self.set_fault),
             web.get("/paddock/health", self.health, allow_head=False),
+            web.get("/paddock/faults", self.list_faults, allow_head=False),
+            web.post("/paddock/faults", self.set_fault),
+            web.delete("/paddock/faults", self.clear),
+            web.delete("/paddock/faults/{number}", self.disarm),
         ]
 
     async def health(self, request: web.Request) -> web.Response:
@@ -34,17 +38,39 @@ class AdminRoutes:
         counters = msgspec.structs.asdict(floor.counters)
         return reply({"status": "ok", **counters, "orders": floor.venue.orders_taken, "fills": floor.venue.books.fills})
 
+    async def list_faults(self, request: web.Request) -> web.Response:
+        return reply(self._floor.faults.shown())
+
     async def set_fault(self, request: web.Request) -> web.Response:
-        """A page in a browser cannot come here: it may not send JSON across origins, nor reach us by another name."""
-        if not _is_loopback(request.remote) or request.url.host not in _LOCAL_NAMES:
-            raise forbidden("faults are set from this machine only")
+        _check_sender(request)
+        # A page in a browser may not send JSON across origins.
         if request.content_type != "application/json":
             raise forbidden("faults are set with application/json only")
-        fault = self._floor.faults.read(await request.read())
-        self._floor.faults.set(fault)
+        fault = read_fault(await request.read())
+        armed = self._floor.faults.set(fault)
         if fault.kind is FaultKind.DROP_STREAMS:
             self._drop(fault.stream)
-        return reply(msgspec.to_builtins(fault))
+        elif fault.kind is FaultKind.RESTART:
+            self._restart(fault.seconds)
+        return reply(armed.shown())
+
+    async def clear(self, request: web.Request) -> web.Response:
+        _check_sender(request)
+        self._floor.faults.clear()
+        return web.Response(status=204)
+
+    async def disarm(self, request: web.Request) -> web.Response:
+        _check_sender(request)
+        number = request.match_info["number"]
+        if not (number.isascii() and number.isdigit() and self._floor.faults.disarm(int(number[:18]))):
+            raise not_found("there is no such fault")
+        return web.Response(status=204)
+
+
+def _check_sender(request: web.Request) -> None:
+    """From this machine, and not from a browser that was led here by another name."""
+    if not _is_loopback(request.remote) or request.url.host not in _LOCAL_NAMES:
+        raise forbidden("faults are set from this machine only")
 
 
 def _is_loopback(address: str | None) -> bool:

@@ -17,12 +17,12 @@ from engine.exchange.server.account import AccountRoutes
 from engine.exchange.server.admin import AdminRoutes
 from engine.exchange.server.data_stream import DataStreams
 from engine.exchange.server.fakepaca import fakepaca
-from engine.exchange.server.faults import Faults
 from engine.exchange.server.floor import Counters, Floor
 from engine.exchange.server.http import MAX_BODY, Gate
 from engine.exchange.server.marketdata import MarketDataRoutes
 from engine.exchange.server.options import ExchangeOptions
 from engine.exchange.server.setup import Saved, build_market, build_venue, recording, state_file
+from engine.exchange.server.switchboard import Faults
 from engine.exchange.server.trade_stream import TradeStreams
 from engine.exchange.server.trading import TradingRoutes
 from engine.exchange.server.watchlists import WatchlistRoutes
@@ -55,6 +55,8 @@ class ExchangeServer:
         self._pump_task: asyncio.Task[None] | None = None
         self._store: Store | None = None
         self._floor: Floor | None = None
+        self._away: float | None = None
+        self._port = 0
         self.url = ""
 
     @property
@@ -81,21 +83,24 @@ class ExchangeServer:
         await self.close()
 
     async def start(self) -> None:
-        options = self.options
         try:
-            # A simulation goes by wall time from the moment it is asked for; a recording waits until it is loaded.
-            origin = None if options.replay is not None else self._clock.monotonic()
-            self._store = Store(options.state, state_file(options)) if options.state is not None else None
-            saved = Saved(self._store)
-            source, sessions = build_market(options, self._clock.now(), saved)
-            venue = build_venue(options, source, sessions, saved)
-            clock = VenueClock(self._clock, source.start, options.speed, origin)
-            self._floor = Floor(options, venue, clock, Faults(), self._store)
+            self._open_books(Faults(), Counters())
             await self._listen()
         except BaseException:
             await self.close()
             raise
         self._pump_task = asyncio.create_task(self._pump(), name="exchange market")
+
+    def _open_books(self, faults: Faults, counters: Counters) -> None:
+        options = self.options
+        # A simulation goes by wall time from the moment it is asked for; a recording waits until it is loaded.
+        origin = None if options.replay is not None else self._clock.monotonic()
+        self._store = Store(options.state, state_file(options)) if options.state is not None else None
+        saved = Saved(self._store)
+        source, sessions = build_market(options, self._clock.now(), saved)
+        venue = build_venue(options, source, sessions, saved)
+        clock = VenueClock(self._clock, source.start, options.speed, origin)
+        self._floor = Floor(options, venue, clock, faults, self._store, counters)
 
     async def wait(self, stop: asyncio.Event) -> None:
         """Returns when `stop` is set. Raises whatever stops the market before that."""
@@ -115,15 +120,38 @@ class ExchangeServer:
             self._pump_task.cancel()
             await asyncio.gather(self._pump_task, return_exceptions=True)
             self._pump_task = None
+        await self._stop_listening()
+        await self._close_books()
+
+    async def _stop_listening(self) -> None:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+
+    async def _close_books(self) -> None:
         if self._store is not None:
             if self._floor is not None and self._floor.failure is None:
                 await self._floor.commit()
                 await self._store.write_market(self._market_state())
             self._store.close()
             self._store = None
+
+    def restart(self, seconds: float) -> None:
+        """Before its next step the exchange closes every socket, stays away for `seconds`, reads its state folder and
+        serves again on the same port. Without a state folder the market goes on meanwhile and the books are kept.
+        """
+        self._away = seconds
+
+    async def _restart(self, seconds: float) -> None:
+        floor = self.floor
+        await self._stop_listening()
+        if self.options.state is not None:
+            await self._close_books()
+        await asyncio.sleep(seconds)
+        if self.options.state is not None:
+            self._open_books(floor.faults, floor.counters)
+        await self._listen()
+        self.floor.set_lag()
 
     def _market_state(self) -> MarketState:
         venue = self.venue
@@ -132,20 +160,21 @@ class ExchangeServer:
 
     async def _listen(self) -> None:
         floor = self.floor
+        floor.forget_listeners()
         self._data = DataStreams(floor)
         self._trading = TradeStreams(floor)
         app = web.Application(middlewares=[Gate(floor).handle], client_max_size=MAX_BODY)
         app.on_shutdown.append(self._drop_all)
         for part in (TradingRoutes(floor), AccountRoutes(floor), MarketDataRoutes(floor), WatchlistRoutes(floor)):
             app.add_routes(part.routes())
-        app.add_routes(AdminRoutes(floor, self._drop).routes())
+        app.add_routes(AdminRoutes(floor, self._drop, self.restart).routes())
         app.add_routes([*self._data.routes(), *self._trading.routes()])
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
         await self._runner.setup()
         await self._bind(self._runner)
 
     async def _bind(self, runner: web.AppRunner) -> None:
-        host, port = self.options.host, self.options.port
+        host, port = self.options.host, self._port or self.options.port
         try:
             await web.TCPSite(runner, host, port, reuse_address=True).start()
         except OSError as error:
@@ -158,8 +187,8 @@ class ExchangeServer:
                 f"The exchange cannot listen on {host} port {port}: {error.strerror or error}.",
                 "Choose an address of this machine and a port above 1023.",
             ) from error
-        bound = runner.addresses[0][1]
-        self.url = f"http://{f'[{host}]' if ':' in host else host}:{bound}"
+        self._port = runner.addresses[0][1]
+        self.url = f"http://{f'[{host}]' if ':' in host else host}:{self._port}"
 
     async def _drop_all(self, app: web.Application) -> None:
         self._drop("all")
@@ -175,6 +204,9 @@ class ExchangeServer:
             sampled = self.floor.now()
             saved = self._clock.monotonic()
             while True:
+                if (away := self._away) is not None:
+                    self._away = None
+                    await self._restart(away)
                 behind = await self._step()
                 now = self.floor.venue.now
                 if now - sampled >= SAMPLE:

@@ -1,9 +1,10 @@
-"""Faults on request, so that tests and people can see what a client makes of them. Switched by POST /paddock/faults."""
+"""Faults on request, so that tests and people can see what a client makes of them: what there is, and what is armed."""
 
 from __future__ import annotations
 
 import math
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
@@ -12,6 +13,8 @@ from engine.exchange.refusals import invalid
 MAX_COUNT = 10_000
 MAX_SECONDS = 600
 MAX_ARMED = 100
+METHODS = ("", "GET", "POST", "PATCH", "PUT", "DELETE")
+STREAMS = ("data", "trading", "all")
 
 
 class FaultKind(StrEnum):
@@ -20,24 +23,40 @@ class FaultKind(StrEnum):
     LOSE_RESPONSE = "lose_response"
     """The next `count` requests are carried out and their connection is closed without an answer."""
     DELAY = "delay"
-    """The next `count` requests wait `seconds` before they are carried out; with `after`, only their answer waits."""
+    """The next `count` requests wait `seconds` before they are carried out, even if the client has left by then; with
+    `after`, only their answer waits.
+    """
+    HANG = "hang"
+    """The next `count` requests are not answered until the fault is cleared; a client that leaves before that has asked
+    for nothing. With `after` they are carried out first.
+    """
+    READ_LAG = "read_lag"
+    """Orders, positions and the account are shown as they were `seconds` ago, until CLEAR."""
     LOSE_UPDATES = "lose_updates"
     """The next `count` trade updates are not sent."""
     DUPLICATE_UPDATES = "duplicate_updates"
     """The next `count` trade updates are sent twice."""
     DELAY_UPDATES = "delay_updates"
     """The next `count` trade updates are sent `seconds` late, after others that follow them."""
+    REORDER_UPDATES = "reorder_updates"
+    """The next `count` trade updates are kept until all of them are there, and are sent in reverse order."""
     CLOCK_SKEW = "clock_skew"
     """/v2/clock is off by `seconds`, which may be negative, until CLEAR."""
     MUTE_STREAMS = "mute_streams"
     """Streams stay open and send nothing, until CLEAR; `stream` is data, trading or all."""
     DROP_STREAMS = "drop_streams"
     """Streams are closed now, once."""
+    RESTART = "restart"
+    """Every socket is closed now; `seconds` later the same port serves what the state folder has."""
     CLEAR = "clear"
+    """Nothing is armed any more; what hangs is carried out, what is kept back is sent."""
 
 
-_REQUESTS = frozenset({FaultKind.HTTP_STATUS, FaultKind.LOSE_RESPONSE, FaultKind.DELAY})
-_UPDATES = frozenset({FaultKind.LOSE_UPDATES, FaultKind.DUPLICATE_UPDATES, FaultKind.DELAY_UPDATES})
+REQUESTS = frozenset({FaultKind.HTTP_STATUS, FaultKind.LOSE_RESPONSE, FaultKind.DELAY, FaultKind.HANG})
+UPDATES = frozenset(
+    {FaultKind.LOSE_UPDATES, FaultKind.DUPLICATE_UPDATES, FaultKind.DELAY_UPDATES, FaultKind.REORDER_UPDATES}
+)
+AT_ONCE = frozenset({FaultKind.DROP_STREAMS, FaultKind.RESTART, FaultKind.CLEAR})
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,73 +65,53 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     status: int = 500
     seconds: float = 1.0
     after: bool = False
+    html: bool = False
+    """With `status`: a page of a gateway in the place of the venue's JSON."""
     path: str = ""
     """Only requests whose path begins with it."""
     method: str = ""
     """Only requests of this method."""
     stream: str = "all"
 
+    @property
+    def acts_first(self) -> bool:
+        """Whether the request is carried out before the fault meets its answer."""
+        return self.after or self.kind is FaultKind.LOSE_RESPONSE
+
+    def meets(self, method: str, path: str, is_stream: bool) -> bool:
+        """A stream can be refused or kept waiting at its door; it has no answer that could be lost."""
+        if self.kind not in REQUESTS or (is_stream and self.acts_first):
+            return False
+        return path.startswith(self.path) and self.method in ("", method)
+
 
 class Armed(msgspec.Struct, kw_only=True):
+    """A fault that waits for its moment. `left` is None for one that stays until it is disarmed."""
+
+    number: int
     fault: Fault
-    left: int
+    left: int | None
+    fired: int = 0
+
+    def shown(self) -> dict[str, Any]:
+        return {"n": self.number, **msgspec.to_builtins(self.fault), "left": self.left, "fired": self.fired}
 
 
-class Faults:
-    def __init__(self) -> None:
-        self._armed: list[Armed] = []
-        self._muted: set[str] = set()
-        self.clock_skew = 0.0
-        self.fired = 0
-
-    def read(self, body: bytes) -> Fault:
-        """Raises Refusal for a fault that does not exist or a value out of range."""
-        try:
-            fault = msgspec.json.decode(body, type=Fault)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            raise invalid(str(error)) from error
-        if not 1 <= fault.count <= MAX_COUNT or not 400 <= fault.status <= 599:
-            raise invalid(f"count must be 1 to {MAX_COUNT} and status 400 to 599")
-        if not math.isfinite(fault.seconds) or abs(fault.seconds) > MAX_SECONDS:
-            raise invalid(f"seconds must be at most {MAX_SECONDS}")
-        if fault.seconds < 0 and fault.kind is not FaultKind.CLOCK_SKEW:
-            raise invalid("seconds must not be negative")
-        if fault.stream not in ("data", "trading", "all"):
-            raise invalid("stream must be data, trading or all")
-        return fault
-
-    def set(self, fault: Fault) -> None:
-        """Keep a fault for what comes; DROP_STREAMS is the server's to carry out."""
-        if fault.kind is FaultKind.CLEAR:
-            self._armed.clear()
-            self._muted.clear()
-            self.clock_skew = 0.0
-        elif fault.kind is FaultKind.MUTE_STREAMS:
-            self._muted |= {"data", "trading"} if fault.stream == "all" else {fault.stream}
-        elif fault.kind is FaultKind.CLOCK_SKEW:
-            self.clock_skew = fault.seconds
-        elif fault.kind is not FaultKind.DROP_STREAMS:
-            self._armed = [*self._armed, Armed(fault=fault, left=fault.count)][-MAX_ARMED:]
-
-    def for_request(self, method: str, path: str) -> Fault | None:
-        """The fault that this request meets; its count goes down."""
-        for armed in self._armed:
-            fault = armed.fault
-            if fault.kind in _REQUESTS and path.startswith(fault.path) and fault.method in ("", method):
-                return self._fire(armed)
-        return None
-
-    def for_update(self) -> Fault | None:
-        """The fault that the next trade update meets; its count goes down."""
-        armed = next((armed for armed in self._armed if armed.fault.kind in _UPDATES), None)
-        return None if armed is None else self._fire(armed)
-
-    def _fire(self, armed: Armed) -> Fault:
-        armed.left -= 1
-        self.fired += 1
-        if armed.left == 0:
-            self._armed.remove(armed)
-        return armed.fault
-
-    def is_muted(self, stream: str) -> bool:
-        return stream in self._muted
+def read_fault(body: bytes) -> Fault:
+    """Raises Refusal for a fault that does not exist or a value out of range."""
+    try:
+        fault = msgspec.json.decode(body, type=Fault)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise invalid(str(error)) from error
+    least = 2 if fault.kind is FaultKind.REORDER_UPDATES else 1
+    if not least <= fault.count <= MAX_COUNT or not 400 <= fault.status <= 599:
+        raise invalid(f"count must be {least} to {MAX_COUNT} and status 400 to 599")
+    if not math.isfinite(fault.seconds) or abs(fault.seconds) > MAX_SECONDS:
+        raise invalid(f"seconds must be at most {MAX_SECONDS}")
+    if fault.seconds < 0 and fault.kind is not FaultKind.CLOCK_SKEW:
+        raise invalid("seconds must not be negative")
+    if fault.stream not in STREAMS:
+        raise invalid("stream must be data, trading or all")
+    if fault.method not in METHODS:
+        raise invalid("method must be GET, POST, PATCH, PUT or DELETE")
+    return fault

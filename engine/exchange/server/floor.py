@@ -9,6 +9,7 @@ import sqlite3
 import uuid
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import msgspec
 
@@ -16,8 +17,9 @@ from engine.domain.errors import UnavailableError
 from engine.exchange.changes import Changes, Notice
 from engine.exchange.desk import Desk
 from engine.exchange.refusals import unauthorized
-from engine.exchange.server.faults import Faults
+from engine.exchange.server.lag import ReadLag
 from engine.exchange.server.options import ExchangeOptions
+from engine.exchange.server.switchboard import Faults
 from engine.exchange.store import Store
 from engine.exchange.venue import Venue
 from engine.exchange.venue_clock import VenueClock
@@ -45,23 +47,48 @@ class Counters(msgspec.Struct):
 
 class Floor:
     def __init__(
-        self, options: ExchangeOptions, venue: Venue, clock: VenueClock, faults: Faults, store: Store | None
+        self,
+        options: ExchangeOptions,
+        venue: Venue,
+        clock: VenueClock,
+        faults: Faults,
+        store: Store | None,
+        counters: Counters,
     ) -> None:
         self.options = options
         self.venue = venue
         self.clock = clock
         self.faults = faults
-        self.counters = Counters()
+        self.counters = counters
         self._stamp = 0
         self._store = store
         self.failure: UnavailableError | None = None
         """What kept the state from being written."""
         self._commit_lock = asyncio.Lock()
         self._listeners: list[Callable[[list[Notice]], None]] = []
+        self.shown: dict[str, Callable[[Desk], Any]] = {}
+        """What the routes answer for a desk now, by name; a route enters itself here so that it can lag."""
+        self.lag: ReadLag | None = None
+        faults.watch("lag", self.set_lag)
 
     def on_notices(self, listener: Callable[[list[Notice]], None]) -> None:
         """`listener` is given every order update once it is durable."""
         self._listeners.append(listener)
+
+    def forget_listeners(self) -> None:
+        self._listeners.clear()
+
+    def set_lag(self) -> None:
+        """Begin to show the past, or end it, as the armed faults say."""
+        armed = self.faults.read_lag
+        if armed is None:
+            self.lag = None
+        elif self.lag is None or self.lag.armed is not armed:
+            self.lag = ReadLag(armed, self.venue.desks, self.shown, self.monotonic())
+
+    @staticmethod
+    def monotonic() -> float:
+        return asyncio.get_running_loop().time()
 
     def now(self) -> int:
         """Venue time, as far as the market has run: an order never meets a quote that is older than itself."""
@@ -101,6 +128,8 @@ class Floor:
                 self._publish(changes)
 
     def _publish(self, changes: Changes) -> None:
+        if self.lag is not None:
+            self.lag.note(changes, self.monotonic())
         if changes.notices:
             for listener in self._listeners:
                 listener(changes.notices)

@@ -11,7 +11,7 @@ from aiohttp import WSMsgType, web
 from engine.exchange import wire
 from engine.exchange.changes import Notice
 from engine.exchange.refusals import Refusal
-from engine.exchange.server.faults import FaultKind
+from engine.exchange.server.faults import Armed, FaultKind
 from engine.exchange.server.floor import Floor
 from engine.exchange.server.outbox import Outbox
 
@@ -37,7 +37,9 @@ class TradeStreams:
     def __init__(self, floor: Floor) -> None:
         self._floor = floor
         self._listeners: set[Listener] = set()
+        self._kept: list[Notice] = []
         floor.on_notices(self.publish)
+        floor.faults.watch("updates", self._faults_changed)
 
     @property
     def clients(self) -> int:
@@ -52,24 +54,49 @@ class TradeStreams:
             listener.outbox.finish()
 
     def publish(self, notices: list[Notice]) -> None:
-        if self._floor.faults.is_muted("trading"):
+        """Faults meet only what somebody would have heard."""
+        if not self._listeners:
             return
-        for notice in notices:
-            fault = self._floor.faults.for_update()
-            if fault is None:
+        faults = self._floor.faults
+        heard = [notice for notice in notices if self._interested(notice)]
+        if not heard or (faults.armed and faults.is_muted("trading")):
+            return
+        for notice in heard:
+            armed = faults.for_update() if faults.armed else None
+            if armed is None:
                 self._send(notice)
-            elif fault.kind is FaultKind.DUPLICATE_UPDATES:
-                self._send(notice)
-                self._send(notice)
-            elif fault.kind is FaultKind.DELAY_UPDATES:
-                asyncio.get_running_loop().call_later(fault.seconds, self._send, notice)
+            else:
+                self._spoil(notice, armed)
+
+    def _spoil(self, notice: Notice, armed: Armed) -> None:
+        kind = armed.fault.kind
+        if kind is FaultKind.DUPLICATE_UPDATES:
+            self._send(notice)
+            self._send(notice)
+        elif kind is FaultKind.DELAY_UPDATES:
+            asyncio.get_running_loop().call_later(armed.fault.seconds, self._send, notice)
+        elif kind is FaultKind.REORDER_UPDATES:
+            self._kept.append(notice)
+            if armed.left == 0:
+                self._release()
+
+    def _release(self) -> None:
+        """Send what was kept back, the newest first."""
+        kept, self._kept = self._kept, []
+        for notice in reversed(kept):
+            self._send(notice)
+
+    def _faults_changed(self) -> None:
+        if not any(armed.fault.kind is FaultKind.REORDER_UPDATES for armed in self._floor.faults.armed):
+            self._release()
+
+    def _interested(self, notice: Notice) -> list[Listener]:
+        return [x for x in self._listeners if x.listens and x.account_id == notice.account_id]
 
     def _send(self, notice: Notice) -> None:
-        interested = [x for x in self._listeners if x.listens and x.account_id == notice.account_id]
-        if interested:
-            frame = _encode({"stream": "trade_updates", "data": trade_update(notice)})
-            for listener in interested:
-                self._put(listener, frame)
+        frame = _encode({"stream": "trade_updates", "data": trade_update(notice)})
+        for listener in self._interested(notice):
+            self._put(listener, frame)
 
     def _put(self, listener: Listener, frame: bytes) -> None:
         self._floor.counters.messages += 1

@@ -29,6 +29,7 @@ _REPLACE_TIMES = (TimeInForce.DAY, TimeInForce.GTC, TimeInForce.IOC, TimeInForce
 class TradingRoutes:
     def __init__(self, floor: Floor) -> None:
         self._floor = floor
+        floor.shown["positions"] = self._positions
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -94,8 +95,7 @@ class TradingRoutes:
         return reply(wire.order(record))
 
     async def list_positions(self, request: web.Request) -> web.Response:
-        desk = request[DESK]
-        return reply([self._position(desk, symbol) for symbol in sorted(desk.account.holdings)])
+        return reply(self._positions(request[DESK]))
 
     async def get_position(self, request: web.Request) -> web.Response:
         return reply(self._position(request[DESK], self._held(request).symbol))
@@ -130,6 +130,9 @@ class TradingRoutes:
         if asset is None or request[DESK].account.quantity(asset.symbol) == 0:
             raise not_found("position does not exist")
         return asset
+
+    def _positions(self, desk: Desk) -> list[dict[str, Any]]:
+        return [self._position(desk, symbol) for symbol in sorted(desk.account.holdings)]
 
     def _position(self, desk: Desk, symbol: str) -> dict[str, Any]:
         venue = self._floor.venue
