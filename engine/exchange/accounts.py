@@ -8,18 +8,12 @@ from decimal import Decimal
 
 import msgspec
 
-from engine.domain.market import is_crypto
 from engine.domain.orders import Side
+from engine.exchange.activities import Activity, Entry, Execution
+from engine.exchange.margin import HALF, LEAST_EQUITY, Standing
 from engine.exchange.orders import ZERO
 
 START_CASH = Decimal(100_000)
-MULTIPLIER = 2
-"""Regulation T: half of a stock position is paid with the account's own money."""
-MAINTENANCE = Decimal("0.25")
-EXECUTION_LIMIT = 100_000
-"""Fills of one account that are kept in memory; the oldest leave first."""
-HISTORY_LIMIT = 43_200
-"""Equity samples that are kept: thirty days of minutes."""
 
 # Without dtbp_check and pdt_check, which Alpaca left out on 2026-07-06.
 DEFAULT_CONFIGURATION: dict[str, object] = {
@@ -69,22 +63,6 @@ class Holding(msgspec.Struct, kw_only=True):
         return profit
 
 
-class Execution(msgspec.Struct, frozen=True, kw_only=True):
-    """A fill as the account's history tells it. `activity_id` sorts by time."""
-
-    activity_id: str
-    execution_id: str
-    order_id: str
-    symbol: str
-    side: Side
-    quantity: Decimal
-    price: Decimal
-    fee: Decimal
-    cumulative: Decimal
-    leaves: Decimal
-    timestamp: int
-
-
 class Watchlist(msgspec.Struct, kw_only=True):
     list_id: str
     name: str
@@ -100,12 +78,14 @@ class Hold(msgspec.Struct, kw_only=True):
     side: Side
     quantity: Decimal
     unit_value: Decimal
-    """Buying power for each unit; 0 where the order closes a position."""
+    """Dollars for each unit; 0 where the order closes a position."""
+    rate: Decimal = HALF
+    """The share of those dollars that must be own money."""
     closes: bool = False
 
 
 class TradingAccount:
-    """The ledger of one key pair. Fills change it, and nothing else does."""
+    """The ledger of one key pair. Fills and entries change it, and nothing else does."""
 
     def __init__(self, account_id: str, number: str, created_at: int, cash: Decimal = START_CASH) -> None:
         self.account_id = account_id
@@ -114,13 +94,13 @@ class TradingAccount:
         self.start_cash = cash
         self.cash = cash
         self.last_equity = cash
+        self.last_maintenance = ZERO
         self.holdings: dict[str, Holding] = {}
-        self.executions: deque[Execution] = deque(maxlen=EXECUTION_LIMIT)
-        self.samples: deque[tuple[int, Decimal]] = deque(maxlen=HISTORY_LIMIT)
+        self.activities: deque[Activity] = deque()
         self.configuration: dict[str, object] = dict(DEFAULT_CONFIGURATION)
         self.watchlists: dict[str, Watchlist] = {}
         self._holds: dict[str, Hold] = {}
-        self._held_value = ZERO
+        self._held_value = self._held_initial = ZERO
         self._held_quantity: dict[str, Decimal] = {}
 
     def apply(self, execution: Execution) -> Decimal:
@@ -131,13 +111,22 @@ class TradingAccount:
             holding = self.holdings[execution.symbol] = Holding(symbol=execution.symbol)
         holding.apply(signed, execution.price)
         self.cash -= signed * execution.price + execution.fee
-        self.executions.append(execution)
+        self.activities.append(execution)
         if (hold := self.take_hold(execution.order_id)) is not None:
             hold.quantity -= execution.quantity
             self.hold(execution.order_id, hold)
         if holding.quantity == 0:
             del self.holdings[execution.symbol]
         return holding.quantity
+
+    def book(self, entry: Entry) -> None:
+        """Book an entry: its amount moves the cash, its quantity the position, at an unchanged average price."""
+        self.cash += entry.amount
+        self.activities.append(entry)
+        if entry.quantity and (holding := self.holdings.get(entry.symbol)) is not None:
+            holding.apply(entry.quantity, holding.average_price)
+            if holding.quantity == 0:
+                del self.holdings[entry.symbol]
 
     def quantity(self, symbol: str) -> Decimal:
         holding = self.holdings.get(symbol)
@@ -160,7 +149,9 @@ class TradingAccount:
 
     def _count(self, hold: Hold, sign: int) -> None:
         """Keep the sums that every new order asks for."""
-        self._held_value += sign * hold.quantity * hold.unit_value
+        value = sign * hold.quantity * hold.unit_value
+        self._held_value += value
+        self._held_initial += value * hold.rate
         if hold.closes:
             before = self._held_quantity.get(hold.symbol, ZERO)
             self._held_quantity[hold.symbol] = before + sign * hold.quantity
@@ -171,47 +162,35 @@ class TradingAccount:
 
     def available(self, symbol: str) -> Decimal:
         """How much of the position in `symbol` a new order may close, unsigned."""
-        return abs(self.quantity(symbol)) - self.held_quantity(symbol)
+        return max(abs(self.quantity(symbol)) - self.held_quantity(symbol), ZERO)
 
     @property
     def held_value(self) -> Decimal:
-        """Buying power that open orders hold."""
+        """Dollars that open orders may come to cost."""
         return self._held_value
 
-    def market_values(self, price_of: PriceOf) -> tuple[Decimal, Decimal, Decimal]:
-        """(long stock, long crypto, short) market values; the short one is 0 or negative."""
-        stock = crypto = short = ZERO
+    def standing(self, price_of: PriceOf) -> Standing:
+        found = Standing(cash=self.cash, held_value=self._held_value, held_initial=self._held_initial)
         for holding in self.holdings.values():
-            value = holding.quantity * price_of(holding.symbol)
-            if value < 0:
-                short += value
-            elif is_crypto(holding.symbol):
-                crypto += value
-            else:
-                stock += value
-        return stock, crypto, short
+            found.add(holding.symbol, holding.quantity, price_of(holding.symbol))
+        # 4 was for day traders within one day; Alpaca has given it up with the pattern day trader rule.
+        margin = self.configuration.get("max_margin_multiplier") != "1" and found.equity >= LEAST_EQUITY
+        found.multiplier = 2 if margin else 1
+        return found
 
     def equity(self, price_of: PriceOf) -> Decimal:
-        return self.cash + sum(self.market_values(price_of), ZERO)
+        return self.cash + sum((h.quantity * price_of(h.symbol) for h in self.holdings.values()), ZERO)
 
     def buying_power(self, price_of: PriceOf) -> Decimal:
-        """What new stock positions may cost: twice the equity that no position or order binds."""
-        stock, crypto, short = self.market_values(price_of)
-        equity = self.cash + stock + crypto + short
-        return max(MULTIPLIER * (equity - crypto) - stock + short - self.held_value, ZERO)
+        """What new stock positions may cost."""
+        return self.standing(price_of).buying_power
 
     def own_money(self, price_of: PriceOf) -> Decimal:
-        """What crypto may cost, which cannot be bought on margin: cash without the proceeds of short sales."""
-        _, _, short = self.market_values(price_of)
-        return max(self.cash + short - self.held_value, ZERO)
+        """What crypto may cost, which cannot be bought on margin."""
+        return self.standing(price_of).own_money
 
     def end_day(self, price_of: PriceOf) -> None:
-        self.last_equity = self.equity(price_of)
+        standing = self.standing(price_of)
+        self.last_equity, self.last_maintenance = standing.equity, standing.maintenance
         for holding in self.holdings.values():
             holding.carried = holding.quantity
-
-    def sample(self, now: int, price_of: PriceOf) -> Decimal:
-        """Note the equity for the portfolio history, and return it."""
-        equity = self.equity(price_of)
-        self.samples.append((now, equity))
-        return equity

@@ -8,8 +8,10 @@ import msgspec
 
 from engine.domain.errors import OrderError
 from engine.domain.orders import OrderStatus, OrderType
-from engine.exchange.accounts import Execution, TradingAccount
-from engine.exchange.changes import Changes, Notice
+from engine.exchange.accounts import PriceOf, TradingAccount
+from engine.exchange.activities import Activity, Entry, Execution, activity_id
+from engine.exchange.archive import Archive
+from engine.exchange.changes import Changes, Notice, Sample
 from engine.exchange.desk import Desk
 from engine.exchange.orders import Update, UpdateKind, Working
 from engine.exchange.records import OrderRecord
@@ -36,15 +38,43 @@ _TIME_FIELD = {
 class Books:
     """Every desk, and what has changed on them. `working` finds an order in the matching engine."""
 
-    def __init__(self, working: Callable[[str], Working | None]) -> None:
+    def __init__(self, working: Callable[[str], Working | None], archive: Archive | None = None) -> None:
+        self.archive = archive
         self.desks: dict[str, Desk] = {}
         self.fills = 0
+        self._orders = self._activities = 0
         self._working = working
         self._changes = Changes()
 
     def take_changes(self) -> Changes:
         changes, self._changes = self._changes, Changes()
         return changes
+
+    def count_from(self, orders: int, activities: int) -> None:
+        """Go on from the highest numbers that an earlier run has given."""
+        self._orders, self._activities = orders, activities
+
+    def add(self, desk: Desk, record: OrderRecord) -> None:
+        """Put an order on its desk; a new one is given its number."""
+        if not record.number:
+            record.number = self._orders + 1
+        self._orders = max(self._orders, record.number)
+        desk.add(record)
+
+    def next_activity(self) -> int:
+        self._activities += 1
+        return self._activities
+
+    def enter(self, desk: Desk, entry: Entry) -> None:
+        """Book what is not a fill."""
+        desk.account.book(entry)
+        self._keep_activity(desk, entry)
+
+    def close_day(self, now: int, price_of: PriceOf) -> None:
+        for desk in self.desks.values():
+            desk.account.end_day(price_of)
+            self.touch(desk.account)
+            self._changes.closes.append(Sample(desk.account_id, now, desk.account.last_equity, closes_day=True))
 
     def touch(self, account: TradingAccount) -> None:
         self._changes.accounts[account.account_id] = account
@@ -87,7 +117,7 @@ class Books:
         record.filled_quantity = update.filled_quantity
         record.filled_value += update.quantity * update.price
         execution = Execution(
-            activity_id=f"{update.timestamp // 1_000_000}::{update.execution_id}",
+            activity_id=activity_id(update.timestamp, update.execution_id),
             execution_id=update.execution_id,
             order_id=record.order_id,
             symbol=record.symbol,
@@ -98,8 +128,12 @@ class Books:
             cumulative=update.filled_quantity,
             leaves=record.remaining,
             timestamp=update.timestamp,
+            number=self.next_activity(),
         )
         desk.account.apply(execution)
         self.fills += 1
-        self._changes.executions.append((desk.account_id, execution))
+        self._keep_activity(desk, execution)
+
+    def _keep_activity(self, desk: Desk, activity: Activity) -> None:
+        self._changes.activities.append((desk.account_id, activity))
         self.touch(desk.account)

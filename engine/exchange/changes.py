@@ -7,7 +7,8 @@ from decimal import Decimal
 import msgspec
 
 from engine.domain.market import Bar
-from engine.exchange.accounts import Execution, TradingAccount
+from engine.exchange.accounts import TradingAccount
+from engine.exchange.activities import Activity
 from engine.exchange.orders import Update
 from engine.exchange.prices.events import TapeEvent
 from engine.exchange.records import OrderRecord
@@ -22,16 +23,26 @@ class Notice(msgspec.Struct, frozen=True):
     position: Decimal
 
 
+class Sample(msgspec.Struct, frozen=True):
+    """A point of an account's portfolio history; `closes_day` for the last one of a trading day."""
+
+    account_id: str
+    at: int
+    equity: Decimal
+    closes_day: bool = False
+
+
 class Changes(msgspec.Struct):
     """What happened since the last time somebody asked. `orders` has every order at every change."""
 
     notices: list[Notice] = []
     orders: list[OrderRecord] = []
     accounts: dict[str, TradingAccount] = {}
-    executions: list[tuple[str, Execution]] = []
+    activities: list[tuple[str, Activity]] = []
+    closes: list[Sample] = []
 
     def __bool__(self) -> bool:
-        return bool(self.notices or self.orders or self.accounts or self.executions)
+        return bool(self.notices or self.orders or self.accounts or self.activities or self.closes)
 
 
 class Market(msgspec.Struct):

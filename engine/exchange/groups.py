@@ -43,10 +43,10 @@ class Groups:
             legs.append(leg)
         parent.order_class = exits.order_class
         parent.legs = tuple(leg.order_id for leg in legs)
+        for leg in legs:
+            self._books.add(desk, leg)
         for record in (parent, *legs):
             self._books.keep(record)
-        for leg in legs:
-            desk.add(leg)
 
     def inherit(self, desk: Desk, old: OrderRecord, new: OrderRecord) -> None:
         """`new` takes the place that `old` has in its group."""

@@ -12,7 +12,7 @@ from engine.exchange.orders import ZERO, NewOrder
 CANNOT_REPLACE = frozenset({OrderStatus.ACCEPTED, OrderStatus.PENDING_NEW, OrderStatus.HELD})
 
 
-class OrderRecord(msgspec.Struct, kw_only=True):
+class OrderRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Mutable; changed by the venue only. Times are int nanoseconds UTC, None for what has not happened."""
 
     order_id: str
@@ -52,6 +52,8 @@ class OrderRecord(msgspec.Struct, kw_only=True):
     """Ids of the orders that this one brings along or, for an OCO order, of its stop-loss."""
     covered_by: str = ""
     """Id of the sibling that holds the quantity for both."""
+    number: int = 0
+    """Counts the orders of the exchange."""
 
     @property
     def is_open(self) -> bool:

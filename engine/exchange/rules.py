@@ -7,6 +7,7 @@ from decimal import ROUND_DOWN, Decimal
 
 from engine.domain.orders import OrderStatus, OrderType, Side
 from engine.exchange.accounts import Hold, PriceOf, TradingAccount
+from engine.exchange.margin import Standing, initial_rate
 from engine.exchange.orders import QUANTITY_STEP, ZERO
 from engine.exchange.records import OrderRecord
 from engine.exchange.refusals import forbidden, unprocessable
@@ -68,18 +69,19 @@ def reserve(ticket: Ticket, quantity: Decimal, account: TradingAccount, price_of
     An order against a position closes it and holds quantity; any other opens or adds and holds buying power.
     """
     position = account.quantity(ticket.symbol)
-    closing = position * ticket.side.sign < 0
-    if closing:
+    if position * ticket.side.sign < 0:
         _check_quantity(ticket, quantity, account)
-        unit = ZERO
-    else:
-        if ticket.side is Side.SELL:
-            _check_short(ticket, quantity, account)
-        unit = _unit_value(ticket, ask)
-        if unit <= 0:
-            raise unprocessable(f"no price is known for {ticket.symbol}")
-        _check_power(ticket, quantity * unit, account, price_of)
-    return Hold(symbol=ticket.symbol, side=ticket.side, quantity=quantity, unit_value=unit, closes=closing)
+        return Hold(symbol=ticket.symbol, side=ticket.side, quantity=quantity, unit_value=ZERO, closes=True)
+    standing = account.standing(price_of)
+    short = ticket.side is Side.SELL
+    if short:
+        _check_short(ticket, quantity, account, standing)
+    unit = _unit_value(ticket, ask)
+    if unit <= 0:
+        raise unprocessable(f"no price is known for {ticket.symbol}")
+    rate = initial_rate(ticket.symbol, unit, short=short)
+    _check_power(ticket, quantity * unit, rate, standing)
+    return Hold(symbol=ticket.symbol, side=ticket.side, quantity=quantity, unit_value=unit, rate=rate)
 
 
 def _check_quantity(ticket: Ticket, quantity: Decimal, account: TradingAccount) -> None:
@@ -95,23 +97,25 @@ def _check_quantity(ticket: Ticket, quantity: Decimal, account: TradingAccount) 
         )
 
 
-def _check_short(ticket: Ticket, quantity: Decimal, account: TradingAccount) -> None:
+def _check_short(ticket: Ticket, quantity: Decimal, account: TradingAccount, standing: Standing) -> None:
     if ticket.asset.is_crypto:
         raise forbidden(
             f"insufficient balance for {ticket.symbol.partition('/')[0]} (requested: {quantity:f}, available: 0)",
             available="0",
             symbol=ticket.symbol,
         )
-    if account.configuration.get("no_shorting"):
+    if account.configuration.get("no_shorting") or standing.multiplier == 1:
         raise forbidden("account is not allowed to short")
     if quantity != quantity.to_integral_value():
         raise unprocessable("fractional orders cannot be sold short")
 
 
-def _check_power(ticket: Ticket, value: Decimal, account: TradingAccount, price_of: PriceOf) -> None:
+def _check_power(ticket: Ticket, value: Decimal, rate: Decimal, standing: Standing) -> None:
+    """What cannot be bought on margin takes own money, and binds all of it."""
     own = ticket.asset.is_crypto
-    power = account.own_money(price_of) if own else account.buying_power(price_of)
-    if value > power:
+    needed = value if standing.multiplier == 1 else value * rate * standing.multiplier
+    power = min(standing.own_money, standing.buying_power) if own else standing.buying_power
+    if needed > standing.buying_power or (own and value > standing.own_money):
         raise forbidden(
             f"insufficient {'balance for USD' if own else 'buying power'}",
             buying_power=f"{power:.2f}",

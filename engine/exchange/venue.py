@@ -14,14 +14,16 @@ from engine.domain.market import NANOSECONDS
 from engine.domain.orders import OrderStatus, OrderType, Side, TimeInForce
 from engine.exchange import rules
 from engine.exchange.accounts import Hold
+from engine.exchange.archive import Archive
 from engine.exchange.assets import Catalogue
 from engine.exchange.booking import Books
-from engine.exchange.changes import Market
+from engine.exchange.changes import Market, Sample
 from engine.exchange.desk import Desk, open_desk
 from engine.exchange.exits import OCO, Exits, check_exits
 from engine.exchange.fills import AlpacaFill, FillModel
 from engine.exchange.groups import Groups
 from engine.exchange.intake import open_record
+from engine.exchange.margin import initial_rate
 from engine.exchange.matching import MatchingEngine
 from engine.exchange.orders import AUCTIONS, ZERO, Update
 from engine.exchange.phases import Agenda, Phase
@@ -50,6 +52,7 @@ class Venue:
         seed: int | str = 0,
         model: FillModel | None = None,
         tick_limit: int = TICK_LIMIT,
+        archive: Archive | None = None,
     ) -> None:
         self.catalogue = Catalogue(source.symbols)
         self.sessions = sessions
@@ -61,7 +64,7 @@ class Venue:
         self._agenda = Agenda(sessions)
         phase = self._agenda.phase(source.tape_start)
         self._engine = MatchingEngine(AlpacaFill() if model is None else model, seed=f"{seed}/fills", phase=phase)
-        self.books = Books(self._engine.get)
+        self.books = Books(self._engine.get, archive)
         self._groups = Groups(self._engine, self.books, self._book)
         self._day = TradingDay(self._engine, self._agenda, self._now, self._last_price, self._book, self._end_day)
         self._catch_up(source.start)
@@ -86,7 +89,7 @@ class Venue:
         if desk is None:
             if len(self.desks) >= ACCOUNT_LIMIT:
                 raise forbidden(f"this exchange keeps {ACCOUNT_LIMIT} accounts; restart it without its state")
-            desk = self.desks[account_id] = open_desk(account_id, now)
+            desk = self.desks[account_id] = open_desk(account_id, now, self.books.archive)
             self.books.touch(desk.account)
         return desk
 
@@ -199,7 +202,7 @@ class Venue:
         """Give a desk its orders of an earlier run; the open ones go back into the book with what they hold."""
         self.desks[desk.account_id] = desk
         for record in records:
-            desk.add(record)
+            self.books.add(desk, record)
             if not record.is_open or record.status is OrderStatus.HELD:
                 continue
             self._engine.restore(
@@ -209,14 +212,21 @@ class Venue:
                 continue
             closing = desk.account.quantity(record.symbol) * record.side.sign < 0
             unit = ZERO if closing else record.limit_price or self.ask_of(record.symbol)
+            rate = initial_rate(record.symbol, unit, short=record.side is Side.SELL)
             hold = Hold(
-                symbol=record.symbol, side=record.side, quantity=record.remaining, unit_value=unit, closes=closing
+                symbol=record.symbol,
+                side=record.side,
+                quantity=record.remaining,
+                unit_value=unit,
+                rate=rate,
+                closes=closing,
             )
             desk.account.hold(record.order_id, hold)
+        desk.restored()
 
-    def sample_equity(self, now: int) -> dict[str, Decimal]:
-        """A point of every account's portfolio history, by account."""
-        return {key: desk.account.sample(now, self.price_of) for key, desk in self.desks.items()}
+    def sample_equity(self, now: int) -> list[Sample]:
+        """A point of every account's portfolio history."""
+        return [Sample(key, now, desk.account.equity(self.price_of)) for key, desk in self.desks.items()]
 
     def new_id(self) -> str:
         """A UUID of version 4; the class of the standard library takes three times as long."""
@@ -237,9 +247,7 @@ class Venue:
         market.minutes += self.tape.close_minutes(until)
 
     def _end_day(self) -> None:
-        for desk in self.desks.values():
-            desk.account.end_day(self.price_of)
-            self.books.touch(desk.account)
+        self.books.close_day(self._now, self.price_of)
 
     def _prepare(
         self, desk: Desk, ticket: Ticket, now: int, replaces: OrderRecord | None
@@ -247,7 +255,7 @@ class Venue:
         account, symbol = desk.account, ticket.symbol
         if account.configuration.get("suspend_trade"):
             raise forbidden("new orders are rejected by user request")
-        if ticket.client_order_id and desk.knows_client_id(ticket.client_order_id):
+        if ticket.client_order_id and desk.find_client(ticket.client_order_id) is not None:
             raise invalid("client_order_id must be unique")
         if ticket.time_in_force in AUCTIONS:
             self._agenda.check_window(ticket.time_in_force, now)
@@ -263,7 +271,7 @@ class Venue:
         return open_record(desk, ticket, quantity, now, replaces, self.new_id), hold
 
     def _accept(self, desk: Desk, record: OrderRecord, hold: Hold | None, exits: Exits | None = None) -> OrderRecord:
-        desk.add(record)
+        self.books.add(desk, record)
         if hold is not None:
             desk.account.hold(record.order_id, hold)
         if exits is not None:

@@ -13,11 +13,14 @@ from typing import Any
 
 from engine.domain.market import NANOSECONDS, Bar, Quote, Trade
 from engine.domain.orders import OrderStatus, OrderType
-from engine.exchange.accounts import MAINTENANCE, MULTIPLIER, Execution, Holding, PriceOf, TradingAccount, Watchlist
+from engine.exchange.accounts import Holding, PriceOf, TradingAccount, Watchlist
+from engine.exchange.activities import Activity, Entry, Execution
 from engine.exchange.assets import Asset
 from engine.exchange.columns import Columns
+from engine.exchange.orders import ZERO
 from engine.exchange.prices.base import BarColumns
 from engine.exchange.records import OrderRecord
+from engine.exchange.sessions import new_york
 
 Json = dict[str, Any]
 _CENT = Decimal("0.01")
@@ -143,11 +146,9 @@ def _ratio(part: Decimal, whole: Decimal) -> str:
 
 
 def account(ledger: TradingAccount, price_of: PriceOf) -> Json:
-    stock, crypto, short = ledger.market_values(price_of)
-    equity = ledger.cash + stock + crypto + short
-    initial = (stock - short) / MULTIPLIER + crypto
-    maintenance = (stock - short) * MAINTENANCE + crypto
-    power = ledger.buying_power(price_of)
+    found = ledger.standing(price_of)
+    power = money(found.buying_power)
+    shorting = found.multiplier > 1 and not ledger.configuration.get("no_shorting")
     return {
         "id": ledger.account_id,
         "admin_configurations": {},
@@ -158,31 +159,31 @@ def account(ledger: TradingAccount, price_of: PriceOf) -> Json:
         "options_approved_level": 0,
         "options_trading_level": 0,
         "currency": "USD",
-        "buying_power": money(power),
-        "regt_buying_power": money(power),
-        "effective_buying_power": money(power),
-        "options_buying_power": money(ledger.own_money(price_of)),
-        "non_marginable_buying_power": money(ledger.own_money(price_of)),
+        "buying_power": power,
+        "regt_buying_power": power,
+        "effective_buying_power": power,
+        "options_buying_power": money(found.own_money),
+        "non_marginable_buying_power": money(found.own_money),
         "bod_dtbp": "0",
         "cash": money(ledger.cash),
         "accrued_fees": "0",
-        "portfolio_value": money(equity),
+        "portfolio_value": money(found.equity),
         "trading_blocked": False,
         "transfers_blocked": False,
         "account_blocked": False,
         "created_at": rfc3339(ledger.created_at),
         "trade_suspended_by_user": bool(ledger.configuration.get("suspend_trade")),
-        "multiplier": str(MULTIPLIER),
-        "shorting_enabled": not ledger.configuration.get("no_shorting"),
-        "equity": money(equity),
+        "multiplier": str(found.multiplier),
+        "shorting_enabled": shorting,
+        "equity": money(found.equity),
         "last_equity": money(ledger.last_equity),
-        "long_market_value": money(stock + crypto),
-        "short_market_value": money(short),
-        "position_market_value": money(stock + crypto + short),
-        "initial_margin": money(initial),
-        "maintenance_margin": money(maintenance),
-        "last_maintenance_margin": "0",
-        "sma": "0",
+        "long_market_value": money(found.stock + found.crypto),
+        "short_market_value": money(found.short),
+        "position_market_value": money(found.stock + found.crypto + found.short),
+        "initial_margin": money(found.initial),
+        "maintenance_margin": money(found.maintenance),
+        "last_maintenance_margin": money(ledger.last_maintenance),
+        "sma": money(max(found.excess, ZERO)),
         "balance_asof": _second(ledger.created_at // NANOSECONDS)[:10],
         "crypto_tier": 1,
         "intraday_adjustments": "0",
@@ -190,7 +191,28 @@ def account(ledger: TradingAccount, price_of: PriceOf) -> Json:
     }
 
 
-def activity(execution: Execution) -> Json:
+def activity(found: Activity) -> Json:
+    return _fill(found) if isinstance(found, Execution) else _entry(found)
+
+
+def _entry(entry: Entry) -> Json:
+    shown: Json = {
+        "id": entry.activity_id,
+        "activity_type": entry.kind,
+        "date": str(new_york(entry.timestamp).date()),
+        "created_at": rfc3339(entry.timestamp),
+        "net_amount": number(entry.amount),
+        "description": entry.description,
+        "status": "executed",
+    }
+    for name, value in (("qty", entry.quantity), ("price", entry.price), ("per_share_amount", entry.per_share)):
+        if value:
+            shown[name] = number(value)
+    named = {"symbol": entry.symbol, "order_id": entry.order_id}
+    return shown | {name: value for name, value in named.items() if value}
+
+
+def _fill(execution: Execution) -> Json:
     final = execution.leaves == 0
     return {
         "id": execution.activity_id,

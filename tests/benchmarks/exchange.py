@@ -20,6 +20,7 @@ from engine.exchange.fills import AlpacaFill
 from engine.exchange.matching import MatchingEngine
 from engine.exchange.orders import NewOrder
 from engine.exchange.server import codec
+from tests.benchmarks import exchange_memory
 from tests.benchmarks.load import drive, listen, post_request
 from tests.benchmarks.servers import Server, a_batch
 
@@ -139,6 +140,7 @@ def main() -> None:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "../shared/data")
     if (folder / "trades").is_dir():
         replay(folder)
+    say("memory", **exchange_memory.measure())
 
 
 if __name__ == "__main__":

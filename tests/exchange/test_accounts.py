@@ -5,7 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 from engine.domain.orders import Side
-from engine.exchange.accounts import Execution, Hold, TradingAccount
+from engine.exchange.accounts import Hold, TradingAccount
+from engine.exchange.activities import Execution
 
 
 def execution(

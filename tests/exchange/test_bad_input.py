@@ -29,7 +29,7 @@ async def send(exchange: ExchangeServer, method: str, path: str, body: bytes | N
 def ledger(exchange: ExchangeServer) -> list[object]:
     """Everything that an order could change."""
     venue = exchange.venue
-    accounts = [(a.cash, a.held_value, sorted(a.holdings), len(a.executions)) for a in accounts_of(exchange)]
+    accounts = [(a.cash, a.held_value, sorted(a.holdings), len(a.activities)) for a in accounts_of(exchange)]
     return [accounts, venue.orders_taken, venue.books.fills, [dict(desk.open) for desk in venue.desks.values()]]
 
 

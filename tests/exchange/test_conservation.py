@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from engine.domain.market import Bar, Quote, Timeframe, Trade
 from engine.domain.orders import OrderType, Side, TimeInForce
-from engine.exchange.accounts import START_CASH, Execution, TradingAccount
+from engine.exchange.accounts import START_CASH, TradingAccount
+from engine.exchange.activities import Execution
 from engine.exchange.fills import AlpacaFill, BacktestFill, FillModel, RealisticFill
 from engine.exchange.matching import MatchingEngine
 from engine.exchange.orders import NewOrder, Update, UpdateKind

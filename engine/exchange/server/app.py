@@ -18,6 +18,7 @@ from engine.exchange.server.admin import AdminRoutes
 from engine.exchange.server.data_stream import DataStreams
 from engine.exchange.server.fakepaca import fakepaca
 from engine.exchange.server.floor import Counters, Floor
+from engine.exchange.server.history import HistoryRoutes
 from engine.exchange.server.http import MAX_BODY, Gate
 from engine.exchange.server.marketdata import MarketDataRoutes
 from engine.exchange.server.options import ExchangeOptions
@@ -95,7 +96,7 @@ class ExchangeServer:
         options = self.options
         # A simulation goes by wall time from the moment it is asked for; a recording waits until it is loaded.
         origin = None if options.replay is not None else self._clock.monotonic()
-        self._store = Store(options.state, state_file(options)) if options.state is not None else None
+        self._store = Store(options.state, state_file(options))
         saved = Saved(self._store)
         source, sessions = build_market(options, self._clock.now(), saved)
         venue = build_venue(options, source, sessions, saved)
@@ -165,8 +166,8 @@ class ExchangeServer:
         self._trading = TradeStreams(floor)
         app = web.Application(middlewares=[Gate(floor).handle], client_max_size=MAX_BODY)
         app.on_shutdown.append(self._drop_all)
-        for part in (TradingRoutes(floor), AccountRoutes(floor), MarketDataRoutes(floor), WatchlistRoutes(floor)):
-            app.add_routes(part.routes())
+        for part in (TradingRoutes, AccountRoutes, HistoryRoutes, MarketDataRoutes, WatchlistRoutes):
+            app.add_routes(part(floor).routes())
         app.add_routes(AdminRoutes(floor, self._drop, self.restart).routes())
         app.add_routes([*self._data.routes(), *self._trading.routes()])
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
@@ -211,12 +212,10 @@ class ExchangeServer:
                 now = self.floor.venue.now
                 if now - sampled >= SAMPLE:
                     sampled = now
-                    equities = self.floor.venue.sample_equity(now)
-                    if self._store is not None:
-                        await self._store.write_samples(now, equities)
-                if self._store is not None and self._clock.monotonic() - saved >= SAVE:
+                    await self.floor.store.write_samples(self.floor.venue.sample_equity(now))
+                if self.floor.store.is_durable and self._clock.monotonic() - saved >= SAVE:
                     saved = self._clock.monotonic()
-                    await self._store.write_market(self._market_state())
+                    await self.floor.store.write_market(self._market_state())
                 await asyncio.sleep(0 if behind else FLUSH)
         except Exception:
             _log.exception("the market has stopped")

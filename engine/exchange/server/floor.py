@@ -16,6 +16,7 @@ import msgspec
 from engine.domain.errors import UnavailableError
 from engine.exchange.changes import Changes, Notice
 from engine.exchange.desk import Desk
+from engine.exchange.keeper import Keeper
 from engine.exchange.refusals import unauthorized
 from engine.exchange.server.lag import ReadLag
 from engine.exchange.server.options import ExchangeOptions
@@ -52,7 +53,7 @@ class Floor:
         venue: Venue,
         clock: VenueClock,
         faults: Faults,
-        store: Store | None,
+        store: Store,
         counters: Counters,
     ) -> None:
         self.options = options
@@ -60,8 +61,9 @@ class Floor:
         self.clock = clock
         self.faults = faults
         self.counters = counters
-        self._stamp = 0
-        self._store = store
+        self.store = store
+        self._stamp = max((desk.newest_submission for desk in venue.desks.values()), default=0)
+        self._keeper = Keeper(store, venue.desks)
         self.failure: UnavailableError | None = None
         """What kept the state from being written."""
         self._commit_lock = asyncio.Lock()
@@ -116,15 +118,18 @@ class Floor:
 
         Raises UnavailableError when it cannot be written, from then on always.
         """
-        store = self._store
-        if store is None:
-            self._publish(self.venue.books.take_changes())
+        if not self.store.is_durable:
+            changes = self.venue.books.take_changes()
+            self._publish(changes)
+            if self._keeper.is_concerned(changes):
+                async with self._commit_lock:
+                    await self._write(changes)
             return
         async with self._commit_lock:
             if self.failure is not None:
                 raise self.failure
             if changes := self.venue.books.take_changes():
-                await self._write(store, changes)
+                await self._write(changes)
                 self._publish(changes)
 
     def _publish(self, changes: Changes) -> None:
@@ -134,13 +139,13 @@ class Floor:
             for listener in self._listeners:
                 listener(changes.notices)
 
-    async def _write(self, store: Store, changes: Changes) -> None:
+    async def _write(self, changes: Changes) -> None:
         """What cannot be kept must not be told: the exchange ends here, and begins again from what it has kept."""
         try:
-            await store.write(changes)
+            await self._keeper.keep(changes)
         except (sqlite3.Error, OSError) as error:
             self.failure = UnavailableError(
-                f"The exchange cannot keep its state in {store.path}: {error}.",
+                f"The exchange cannot keep its state in {self.store.path}: {error}.",
                 "Make room on that disk, or see who else uses the file; then start the exchange again.",
             )
             raise self.failure from error

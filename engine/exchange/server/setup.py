@@ -13,7 +13,7 @@ from engine.exchange.prices.recording import choose_day, recorded_symbols
 from engine.exchange.prices.synthetic import SyntheticPrices, Texture
 from engine.exchange.server.options import ExchangeOptions
 from engine.exchange.sessions import AlwaysOpen, RealCalendar, RegularHours, Sessions, new_york
-from engine.exchange.store import FILE_NAME, MarketState, Store
+from engine.exchange.store import FILE_NAME, Store
 from engine.exchange.tape import TICK_LIMIT
 from engine.exchange.venue import Venue
 
@@ -24,16 +24,17 @@ REPLAY_TICKS = 1_000_000
 class Saved:
     """What an earlier run left in the state folder; nothing where there is none."""
 
-    def __init__(self, store: Store | None) -> None:
-        self.market = MarketState() if store is None else store.read_market()
-        self.desks = [] if store is None else store.load()
-        self.run = 0 if store is None else store.next_run()
+    def __init__(self, store: Store) -> None:
+        self.market = store.read_market()
+        self.accounts = store.load()
+        self.run = store.next_run() if store.is_durable else 0
+        self.archive = store.archive
 
     @property
     def symbols(self) -> set[str]:
         """What the accounts hold or have open orders in."""
-        held = {symbol for desk, _ in self.desks for symbol in desk.account.holdings}
-        return held | {record.symbol for _, records in self.desks for record in records if record.is_open}
+        held = {symbol for desk, _ in self.accounts.desks for symbol in desk.account.holdings}
+        return held | {record.symbol for _, records in self.accounts.desks for record in records if record.is_open}
 
 
 def state_file(options: ExchangeOptions) -> str:
@@ -91,9 +92,11 @@ def build_venue(options: ExchangeOptions, source: PriceSource, sessions: Session
         seed=f"{options.seed}/{saved.run}",
         model=_fill_model(options),
         tick_limit=TICK_LIMIT if options.replay is None else REPLAY_TICKS,
+        archive=saved.archive,
     )
-    for desk, records in saved.desks:
+    for desk, records in saved.accounts.desks:
         venue.restore(desk, records)
+    venue.books.count_from(saved.accounts.orders, saved.accounts.activities)
     return venue
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Mapping
 from decimal import ROUND_DOWN, Decimal
-from itertools import islice
 from typing import Any
 
+import msgspec
 from aiohttp import web
 
 from engine.domain.orders import OrderType, TimeInForce
 from engine.exchange import wire
+from engine.exchange.archive import OrderQuery
 from engine.exchange.assets import Asset
 from engine.exchange.desk import Desk
 from engine.exchange.numbers import MAX_PRICE, MAX_QUANTITY, read_number, read_price, to_number
@@ -54,12 +55,10 @@ class TradingRoutes:
         return reply(wire.order(record, request[DESK].legs(record)))
 
     async def list_orders(self, request: web.Request) -> web.Response:
-        query = request.query
-        limit = query_integer(query, "limit", 50, 1, 500)
-        newest = query_word(query, "direction", "desc", ("asc", "desc")) == "desc"
-        nested, desk = query_flag(query, "nested"), request[DESK]
-        found = islice(_select(desk, query, newest, nested), limit)
-        return reply([wire.order(record, desk.legs(record) if nested else ()) for record in found])
+        limit = query_integer(request.query, "limit", 50, 1, 500)
+        query, desk = _order_query(request.query), request[DESK]
+        found = desk.select(query, limit)
+        return reply([wire.order(record, desk.legs(record) if query.roots_only else ()) for record in found])
 
     async def by_client_order_id(self, request: web.Request) -> web.Response:
         client_order_id = request.query.get("client_order_id", "")
@@ -146,30 +145,18 @@ class TradingRoutes:
         )
 
 
-def _select(desk: Desk, query: Any, newest: bool, nested: bool) -> Iterator[OrderRecord]:
-    """The orders that a list request asks for. `after` and `until` exclude their own instant. With `nested`,
-    the legs of complex orders come inside them only.
-    """
-    status = query_word(query, "status", "open", ("open", "closed", "all"))
-    after, until = query_time(query, "after"), query_time(query, "until")
-    side = query_word(query, "side", "any", ("buy", "sell", "any"))
-    symbols = {symbol.replace("/", "") for symbol in query_list(query, "symbols")}
-    for record in _candidates(desk, status, newest):
-        if (
-            not (nested and record.parent_id)
-            and (status == "all" or record.is_open == (status == "open"))
-            and (after is None or record.created_at > after)
-            and (until is None or record.created_at < until)
-            and side in ("any", record.side.value)
-            and (not symbols or record.symbol.replace("/", "") in symbols)
-        ):
-            yield record
-
-
-def _candidates(desk: Desk, status: str, newest: bool) -> Iterable[OrderRecord]:
-    if status == "open":
-        return reversed(desk.open.values()) if newest else desk.open.values()
-    return desk.newest_first() if newest else desk.oldest_first()
+def _order_query(query: Mapping[str, str]) -> OrderQuery:
+    """With `nested`, the legs of complex orders come inside them only."""
+    fields: dict[str, object] = {
+        "status": query_word(query, "status", "open", ("open", "closed", "all")),
+        "after": query_time(query, "after"),
+        "until": query_time(query, "until"),
+        "side": query_word(query, "side", "any", ("buy", "sell", "any")).replace("any", ""),
+        "symbols": frozenset(symbol.replace("/", "") for symbol in query_list(query, "symbols")),
+        "roots_only": query_flag(query, "nested"),
+        "newest_first": query_word(query, "direction", "desc", ("asc", "desc")) == "desc",
+    }
+    return msgspec.convert(fields, OrderQuery)
 
 
 def _read_replacement(body: dict[str, Any], old: OrderRecord, asset: Asset) -> dict[str, object]:
