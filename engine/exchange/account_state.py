@@ -19,6 +19,7 @@ class AccountState(msgspec.Struct, kw_only=True):
     cash: Decimal
     last_equity: Decimal
     last_maintenance: Decimal = ZERO
+    accrued: dict[str, Decimal] = {}
     holdings: list[Holding]
     configuration: dict[str, Any]
     watchlists: list[Watchlist] = []
@@ -33,6 +34,7 @@ def encode_account(account: TradingAccount) -> bytes:
         cash=account.cash,
         last_equity=account.last_equity,
         last_maintenance=account.last_maintenance,
+        accrued=account.accrued,
         holdings=list(account.holdings.values()),
         configuration=account.configuration,
         watchlists=list(account.watchlists.values()),
@@ -47,6 +49,7 @@ def decode_account(data: bytes) -> TradingAccount:
     account.cash = state.cash
     account.last_equity = state.last_equity
     account.last_maintenance = state.last_maintenance
+    account.accrued = state.accrued
     account.holdings = {holding.symbol: holding for holding in state.holdings}
     account.configuration = state.configuration
     account.watchlists = {found.list_id: found for found in state.watchlists}

@@ -97,6 +97,8 @@ class TradingAccount:
         self.last_maintenance = ZERO
         self.holdings: dict[str, Holding] = {}
         self.activities: deque[Activity] = deque()
+        self.accrued: dict[str, Decimal] = {}
+        """Fees of the day by name, not yet charged to the cash."""
         self.configuration: dict[str, object] = dict(DEFAULT_CONFIGURATION)
         self.watchlists: dict[str, Watchlist] = {}
         self._holds: dict[str, Hold] = {}
@@ -127,6 +129,15 @@ class TradingAccount:
             holding.apply(entry.quantity, holding.average_price)
             if holding.quantity == 0:
                 del self.holdings[entry.symbol]
+
+    def accrue(self, fees: dict[str, Decimal]) -> None:
+        for name, amount in fees.items():
+            self.accrued[name] = self.accrued.get(name, ZERO) + amount
+
+    @property
+    def settled_cash(self) -> Decimal:
+        """Cash without what the day's fees will take."""
+        return self.cash - sum(self.accrued.values(), ZERO)
 
     def quantity(self, symbol: str) -> Decimal:
         holding = self.holdings.get(symbol)
@@ -170,7 +181,7 @@ class TradingAccount:
         return self._held_value
 
     def standing(self, price_of: PriceOf) -> Standing:
-        found = Standing(cash=self.cash, held_value=self._held_value, held_initial=self._held_initial)
+        found = Standing(cash=self.settled_cash, held_value=self._held_value, held_initial=self._held_initial)
         for holding in self.holdings.values():
             found.add(holding.symbol, holding.quantity, price_of(holding.symbol))
         # 4 was for day traders within one day; Alpaca has given it up with the pattern day trader rule.
@@ -179,7 +190,7 @@ class TradingAccount:
         return found
 
     def equity(self, price_of: PriceOf) -> Decimal:
-        return self.cash + sum((h.quantity * price_of(h.symbol) for h in self.holdings.values()), ZERO)
+        return self.settled_cash + sum((h.quantity * price_of(h.symbol) for h in self.holdings.values()), ZERO)
 
     def buying_power(self, price_of: PriceOf) -> Decimal:
         """What new stock positions may cost."""

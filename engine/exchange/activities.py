@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from decimal import Decimal
 from functools import lru_cache
 from typing import ClassVar
@@ -18,6 +19,7 @@ ACTIVITY_LIMIT = 10_000
 """Activities of one account that are kept in memory; older ones are read from the archive."""
 BATCH = 1_000
 """How many leave memory at once."""
+_NAMESPACE = uuid.UUID("0a5b8c8a-3a7c-4c0e-9a55-5d0d1f6a9c41")
 
 
 class Execution(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -61,6 +63,11 @@ def activity_id(timestamp: int, unique: str) -> str:
     """Alpaca's form: New York's time to the millisecond, then something unique."""
     seconds, rest = divmod(timestamp, NANOSECONDS)
     return f"{_second(seconds)}{rest // 1_000_000:03d}::{unique}"
+
+
+def derived_id(kind: str, of: str) -> str:
+    """A UUID for what follows from something that has an id, the same every time."""
+    return str(uuid.uuid5(_NAMESPACE, f"{kind}/{of}"))
 
 
 @lru_cache(maxsize=64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 
 import msgspec
 
@@ -27,6 +27,8 @@ class Profile(msgspec.Struct, frozen=True):
     correlation: float
     spread_bps: float
     lots: int = 1
+    shortable: bool = True
+    easy_to_borrow: bool = True
 
 
 PROFILES = {
@@ -53,6 +55,9 @@ class Asset(msgspec.Struct, frozen=True):
     asset_id: str
     name: str
     exchange: str
+    shortable: bool
+    easy_to_borrow: bool
+    """Alpaca opens short positions in these only."""
 
     @property
     def is_crypto(self) -> bool:
@@ -67,13 +72,18 @@ def profile(symbol: str) -> Profile:
     number = zlib.crc32(symbol.encode())
     level = 20.0 + number % 28_000 / 100
     exchange = "CRYPTO" if is_crypto(symbol) else "NYSE"
-    return Profile(symbol, exchange, level, 0.25 + number % 7 * 0.03, 0.5, 2.0)
+    # One in twenty cannot be borrowed, another is hard to borrow.
+    lent, easy = number % 20 != 0, number % 20 > 1
+    volatility = 0.25 + number % 7 * 0.03
+    return Profile(symbol, exchange, level, volatility, 0.5, 2.0, shortable=lent, easy_to_borrow=easy)
 
 
 class Catalogue:
-    """The assets of one exchange. Crypto pairs are found with and without their slash."""
+    """The assets of one exchange. Crypto pairs are found with and without their slash, and are never lent."""
 
-    def __init__(self, symbols: Iterable[str]) -> None:
+    def __init__(
+        self, symbols: Iterable[str], not_shortable: Set[str] = frozenset(), hard_to_borrow: Set[str] = frozenset()
+    ) -> None:
         self._assets: dict[str, Asset] = {}
         for symbol in symbols:
             if not SYMBOL_PATTERN.fullmatch(symbol):
@@ -82,7 +92,9 @@ class Catalogue:
                 )
             known = profile(symbol)
             asset_id = str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{symbol}.assets.paddock"))
-            self._assets[symbol] = Asset(symbol, asset_id, known.name, known.exchange)
+            lent = known.shortable and not is_crypto(symbol) and symbol not in not_shortable
+            easy = lent and known.easy_to_borrow and symbol not in hard_to_borrow
+            self._assets[symbol] = Asset(symbol, asset_id, known.name, known.exchange, lent, easy)
         self._alias = {key: asset for asset in self._assets.values() for key in _names(asset)}
 
     def __iter__(self) -> Iterator[Asset]:

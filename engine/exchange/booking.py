@@ -13,6 +13,7 @@ from engine.exchange.activities import Activity, Entry, Execution, activity_id
 from engine.exchange.archive import Archive
 from engine.exchange.changes import Changes, Notice, Sample
 from engine.exchange.desk import Desk
+from engine.exchange.fees import Fees, daily_entry
 from engine.exchange.orders import Update, UpdateKind, Working
 from engine.exchange.records import OrderRecord
 
@@ -38,7 +39,10 @@ _TIME_FIELD = {
 class Books:
     """Every desk, and what has changed on them. `working` finds an order in the matching engine."""
 
-    def __init__(self, working: Callable[[str], Working | None], archive: Archive | None = None) -> None:
+    def __init__(
+        self, working: Callable[[str], Working | None], archive: Archive | None = None, fees: Fees | None = None
+    ) -> None:
+        self._fees = fees or Fees()
         self.archive = archive
         self.desks: dict[str, Desk] = {}
         self.fills = 0
@@ -72,9 +76,15 @@ class Books:
 
     def close_day(self, now: int, price_of: PriceOf) -> None:
         for desk in self.desks.values():
+            self._charge(desk, now)
             desk.account.end_day(price_of)
             self.touch(desk.account)
             self._changes.closes.append(Sample(desk.account_id, now, desk.account.last_equity, closes_day=True))
+
+    def _charge(self, desk: Desk, now: int) -> None:
+        accrued, desk.account.accrued = desk.account.accrued, {}
+        for name, amount in accrued.items():
+            self.enter(desk, daily_entry(desk.account_id, name, amount, now, self.next_activity()))
 
     def touch(self, account: TradingAccount) -> None:
         self._changes.accounts[account.account_id] = account
@@ -133,6 +143,10 @@ class Books:
         desk.account.apply(execution)
         self.fills += 1
         self._keep_activity(desk, execution)
+        desk.account.accrue(self._fees.accrued(execution))
+        if (fee := self._fees.crypto(execution, self._activities + 1)) is not None:
+            self._activities += 1
+            self.enter(desk, fee)
 
     def _keep_activity(self, desk: Desk, activity: Activity) -> None:
         self._changes.activities.append((desk.account_id, activity))

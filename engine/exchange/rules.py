@@ -106,6 +106,8 @@ def _check_short(ticket: Ticket, quantity: Decimal, account: TradingAccount, sta
         )
     if account.configuration.get("no_shorting") or standing.multiplier == 1:
         raise forbidden("account is not allowed to short")
+    if not ticket.asset.easy_to_borrow:
+        raise unprocessable(f'asset "{ticket.symbol}" cannot be sold short')
     if quantity != quantity.to_integral_value():
         raise unprocessable("fractional orders cannot be sold short")
 

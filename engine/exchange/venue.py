@@ -22,6 +22,7 @@ from engine.exchange.desk import Desk, open_desk
 from engine.exchange.exits import OCO, Exits, check_exits
 from engine.exchange.fills import AlpacaFill, FillModel
 from engine.exchange.groups import Groups
+from engine.exchange.house import House
 from engine.exchange.intake import open_record
 from engine.exchange.margin import initial_rate
 from engine.exchange.matching import MatchingEngine
@@ -53,8 +54,10 @@ class Venue:
         model: FillModel | None = None,
         tick_limit: int = TICK_LIMIT,
         archive: Archive | None = None,
+        house: House | None = None,
     ) -> None:
-        self.catalogue = Catalogue(source.symbols)
+        house = house or House()
+        self.catalogue = Catalogue(source.symbols, house.not_shortable, house.hard_to_borrow)
         self.sessions = sessions
         self.source = source
         self.tape = Tape(source, tick_limit)
@@ -64,7 +67,7 @@ class Venue:
         self._agenda = Agenda(sessions)
         phase = self._agenda.phase(source.tape_start)
         self._engine = MatchingEngine(AlpacaFill() if model is None else model, seed=f"{seed}/fills", phase=phase)
-        self.books = Books(self._engine.get, archive)
+        self.books = Books(self._engine.get, archive, house.fees)
         self._groups = Groups(self._engine, self.books, self._book)
         self._day = TradingDay(self._engine, self._agenda, self._now, self._last_price, self._book, self._end_day)
         self._catch_up(source.start)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -26,6 +27,8 @@ class Settings(msgspec.Struct, kw_only=True):
     day: str | None = None
     speed: float = 1.0
     state: str | None = None
+    crypto_fee_bps: float = 0.0
+    """None in the demo: a fee in coins is no fill, and the engine's books are made of fills."""
 
 
 async def main(child: Child[Settings]) -> None:
@@ -50,6 +53,7 @@ def read_options(settings: Settings) -> ExchangeOptions:
         day=settings.day,
         speed=settings.speed,
         state=Path(settings.state) if settings.state else None,
+        crypto_fee_bps=Decimal(str(settings.crypto_fee_bps)),
     )
 
 

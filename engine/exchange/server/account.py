@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
 from aiohttp import web
 
 from engine.domain.market import NANOSECONDS
-from engine.exchange import wire
+from engine.exchange import wire, wire_account
 from engine.exchange.desk import Desk
 from engine.exchange.refusals import invalid, not_found
 from engine.exchange.server.floor import Floor
 from engine.exchange.server.http import DESK, read_json, reply
-from engine.exchange.server.times import query_date
+from engine.exchange.server.times import query_date, query_list
 from engine.exchange.sessions import SessionDay, new_york
 
 _FLAGS = ("suspend_trade", "no_shorting", "fractional_trading", "ptp_no_exception_entry")
@@ -41,7 +42,7 @@ class AccountRoutes:
         return reply(self._account(request[DESK]))
 
     def _account(self, desk: Desk) -> dict[str, Any]:
-        return wire.account(desk.account, self._floor.venue.price_of)
+        return wire_account.account(desk.account, self._floor.venue.price_of)
 
     async def configuration(self, request: web.Request) -> web.Response:
         return reply(request[DESK].account.configuration)
@@ -76,17 +77,16 @@ class AccountRoutes:
         return reply([_session(day) for day in self._floor.venue.sessions.days(start, end)])
 
     async def assets(self, request: web.Request) -> web.Response:
-        wanted = request.query.get("asset_class", "")
-        active = request.query.get("status", "active") in ("", "active")
-        found = [asset for asset in self._floor.venue.catalogue if wanted in ("", wire.asset_class(asset))]
-        return reply([wire.asset(asset) for asset in found] if active else [])
+        """With `attributes`, the assets that have any of them."""
+        found = map(wire_account.asset, self._floor.venue.catalogue)
+        return reply([asset for asset in found if _is_wanted(asset, request.query)])
 
     async def asset(self, request: web.Request) -> web.Response:
         name = request.match_info["symbol"]
         asset = self._floor.venue.catalogue.find(name)
         if asset is None:
             raise not_found(f"asset not found for {name}")
-        return reply(wire.asset(asset))
+        return reply(wire_account.asset(asset))
 
 
 def _read_configuration(body: dict[str, Any], present: dict[str, object]) -> dict[str, object]:
@@ -102,6 +102,14 @@ def _read_configuration(body: dict[str, Any], present: dict[str, object]) -> dic
         if name in _FLAGS or name in _WORDS:
             changed[name] = value if isinstance(value, bool) else str(value)
     return changed
+
+
+def _is_wanted(asset: wire.Json, query: Mapping[str, str]) -> bool:
+    for name, key in (("status", "status"), ("asset_class", "class"), ("exchange", "exchange")):
+        if query.get(name) and query[name] != asset[key]:
+            return False
+    attributes = query_list(query, "attributes")
+    return not attributes or any(attribute in asset["attributes"] for attribute in attributes)
 
 
 def _session(day: SessionDay) -> dict[str, str]:

@@ -8,7 +8,7 @@ from datetime import time, timedelta
 from aiohttp import web
 
 from engine.domain.market import NANOSECONDS
-from engine.exchange import wire
+from engine.exchange import wire_account
 from engine.exchange.archive import ActivityQuery
 from engine.exchange.desk import Desk
 from engine.exchange.portfolio import STEPS, Hours, Request, portfolio_history
@@ -38,7 +38,7 @@ class HistoryRoutes:
     async def activities(self, request: web.Request) -> web.Response:
         size = query_integer(request.query, "page_size", 100, 1, 100)
         query = _activity_query(request.query, request.match_info.get("kind", ""), request[DESK])
-        return reply([wire.activity(found) for found in request[DESK].activities(query, size)])
+        return reply([wire_account.activity(found) for found in request[DESK].activities(query, size)])
 
     async def portfolio(self, request: web.Request) -> web.Response:
         floor, account = self._floor, request[DESK].account

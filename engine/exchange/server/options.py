@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 
@@ -50,6 +51,20 @@ class ExchangeOptions:
     """As Alpaca's paper venue fills, or with delay, queue, depth and impact as a real market would."""
     latency: float = 0.02
     """Seconds between an order and its place in the book; for realistic fills."""
+    fees: Literal["none", "regulatory"] = "none"
+    """What selling stocks costs: nothing, as on Alpaca's paper venue, or what live accounts are passed on."""
+    sec_fee_rate: Decimal = Decimal("0.0000278")
+    """Dollars a dollar sold. 27.80 a million is the last rate above zero that Alpaca names on
+    https://alpaca.markets/support/regulatory-fees; from 2025-05-14 the SEC charged nothing."""
+    taf_rate: Decimal = Decimal("0.000166")
+    """FINRA's trading activity fee, dollars a share sold; same page."""
+    taf_cap: Decimal = Decimal("8.30")
+    """Its most for one fill."""
+    crypto_fee_bps: Decimal = Decimal(25)
+    """Basis points of what a crypto trade brings in, kept in coins or in dollars: Alpaca's first tier, paper or live."""
+    not_shortable: tuple[str, ...] = ()
+    hard_to_borrow: tuple[str, ...] = ()
+    """Symbols that cannot be sold short, beside those that the exchange has decided on."""
     rate_limit: int = 0
     """REST requests a minute and key."""
     sip: bool = True
@@ -74,6 +89,13 @@ class ExchangeOptions:
         self._check("spread", 0.1, 100)
         self._check("jumps_per_day", 0, 10_000)
         self._check("revisions_per_hour", 0, 1_000)
+        rates = (self.sec_fee_rate, self.taf_rate, self.taf_cap, self.crypto_fee_bps)
+        if (
+            not all(rate.is_finite() and rate >= 0 for rate in rates)
+            or self.sec_fee_rate > 1
+            or self.crypto_fee_bps >= 10_000
+        ):
+            raise ConfigurationError("These fees make no sense.", "Choose rates from 0, and less than what is traded.")
         if not self.symbols:
             raise ConfigurationError("The exchange has no symbols.", "Name at least one, such as SPY.")
         object.__setattr__(self, "symbols", tuple(dict.fromkeys(self.symbols)))

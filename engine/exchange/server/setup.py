@@ -7,7 +7,10 @@ from pathlib import Path
 from engine.domain.errors import ConfigurationError
 from engine.domain.market import NANOSECONDS
 from engine.exchange.assets import DEFAULT_SYMBOLS, Catalogue
+from engine.exchange.fees import Fees
 from engine.exchange.fills import AlpacaFill, FillModel, RealisticFill
+from engine.exchange.house import House
+from engine.exchange.orders import ZERO
 from engine.exchange.prices.base import PriceSource
 from engine.exchange.prices.recording import choose_day, recorded_symbols
 from engine.exchange.prices.synthetic import SyntheticPrices, Texture
@@ -84,6 +87,19 @@ def recording(options: ExchangeOptions, source: PriceSource) -> str:
     return f"{options.replay.resolve()} {new_york(source.tape_start).date()}"
 
 
+def build_house(options: ExchangeOptions) -> House:
+    regulatory = options.fees == "regulatory"
+    fees = Fees(
+        sec_rate=options.sec_fee_rate if regulatory else ZERO,
+        taf_rate=options.taf_rate if regulatory else ZERO,
+        taf_cap=options.taf_cap,
+        crypto_rate=options.crypto_fee_bps / 10_000,
+    )
+    return House(
+        fees=fees, not_shortable=frozenset(options.not_shortable), hard_to_borrow=frozenset(options.hard_to_borrow)
+    )
+
+
 def build_venue(options: ExchangeOptions, source: PriceSource, sessions: Sessions, saved: Saved) -> Venue:
     """Ids differ from run to run on the same state, so that no execution is taken for an earlier one."""
     venue = Venue(
@@ -93,6 +109,7 @@ def build_venue(options: ExchangeOptions, source: PriceSource, sessions: Session
         model=_fill_model(options),
         tick_limit=TICK_LIMIT if options.replay is None else REPLAY_TICKS,
         archive=saved.archive,
+        house=build_house(options),
     )
     for desk, records in saved.accounts.desks:
         venue.restore(desk, records)

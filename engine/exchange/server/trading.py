@@ -10,7 +10,7 @@ import msgspec
 from aiohttp import web
 
 from engine.domain.orders import OrderType, TimeInForce
-from engine.exchange import wire
+from engine.exchange import wire, wire_account
 from engine.exchange.archive import OrderQuery
 from engine.exchange.assets import Asset
 from engine.exchange.desk import Desk
@@ -140,7 +140,7 @@ class TradingRoutes:
             raise not_found(f"asset not found for {symbol}")
         daily = venue.source.daily_bars(symbol)
         previous = to_decimal(float(daily.close[-1])) if len(daily) else Decimal(0)
-        return wire.position(
+        return wire_account.position(
             desk.account.holdings[symbol], asset, venue.price_of(symbol), previous, desk.account.available(symbol)
         )
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from engine.exchange import wire
+from engine.exchange import wire_account
 from engine.exchange.accounts import TradingAccount, Watchlist
 from engine.exchange.assets import Asset
 from engine.exchange.refusals import Refusal, invalid, not_found, unprocessable
@@ -33,7 +33,7 @@ class WatchlistRoutes:
 
     async def list_all(self, request: web.Request) -> web.Response:
         account = request[DESK].account
-        return reply([wire.watchlist(found, account) for found in account.watchlists.values()])
+        return reply([wire_account.watchlist(found, account) for found in account.watchlists.values()])
 
     async def get(self, request: web.Request) -> web.Response:
         return self._show(request[DESK].account, _find(request))
@@ -90,7 +90,9 @@ class WatchlistRoutes:
 
     def _show(self, account: TradingAccount, found: Watchlist) -> web.Response:
         known = (self._floor.venue.catalogue.find(symbol) for symbol in found.symbols)
-        return reply(wire.watchlist(found, account) | {"assets": [wire.asset(a) for a in known if a is not None]})
+        return reply(
+            wire_account.watchlist(found, account) | {"assets": [wire_account.asset(a) for a in known if a is not None]}
+        )
 
     def _symbols(self, body: dict[str, Any]) -> list[str]:
         names = body.get("symbols") or []
