@@ -1,74 +1,20 @@
-"""Bus, configuration, error book and the lock of the data folder."""
+"""Configuration, error book and the lock of the data folder."""
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import pytest
 
-from engine.bus import Bus
 from engine.clock import ManualClock
 from engine.config import load_settings
 from engine.config.show import as_toml
 from engine.domain.errors import AlreadyRunningError, ConfigurationError
-from engine.domain.events import Event, Priority, Severity, SystemEvent
+from engine.domain.events import Severity
 from engine.installation import Installation
 from engine.observability.errors import ErrorBook
 from engine.preflight import checked
 from engine.views import ErrorRow, Table
-from tests.waiting import until
-
-
-def event(name: str) -> SystemEvent:
-    return SystemEvent(event_id=name, timestamp=0, component="test", state=name)
-
-
-async def test_urgent_events_come_first_and_a_failing_handler_harms_nobody() -> None:
-    failed: list[BaseException] = []
-    seen: list[str] = []
-    bus = Bus(lambda _, error: failed.append(error))
-
-    def break_down(_: Event) -> None:
-        raise ValueError("broken")
-
-    bus.subscribe(SystemEvent, break_down)
-    bus.subscribe(SystemEvent, lambda event: seen.append(event.event_id))
-    bus.publish(event("low"), Priority.LOW)
-    bus.publish(event("urgent"), Priority.URGENT)
-    bus.publish(event("normal"))
-    bus.start()
-    await bus.close()
-    assert seen == ["urgent", "normal", "low"]
-    assert len(failed) == 3
-
-
-async def test_a_slow_handler_keeps_its_order_and_delays_nobody() -> None:
-    seen: list[str] = []
-    gate = asyncio.Event()
-    bus = Bus(lambda _, error: None)
-
-    async def slow(event: SystemEvent) -> None:
-        await gate.wait()
-        seen.append(f"slow {event.event_id}")
-
-    bus.subscribe_async(SystemEvent, slow)
-    bus.subscribe(SystemEvent, lambda event: seen.append(event.event_id))
-    bus.start()
-    for name in ("a", "b"):
-        bus.publish(event(name))
-    await until(lambda: len(seen) == 2)
-    gate.set()
-    await bus.close()
-    assert seen == ["a", "b", "slow a", "slow b"]
-
-
-async def test_a_flood_drops_what_is_least_urgent_and_counts_it() -> None:
-    bus = Bus(lambda _, error: None, capacity=10)
-    for number in range(15):
-        bus.publish(event(str(number)))
-        bus.publish(event(f"urgent {number}"), Priority.URGENT)
-    assert (bus.backlog, bus.dropped) == (25, 5)
 
 
 def test_the_command_line_beats_the_environment_beats_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

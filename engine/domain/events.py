@@ -46,11 +46,16 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     cause_id: str = ""
 
 
-class MarketDataEvent(Event, frozen=True, kw_only=True):
-    """A batch of market data from the hub: closed or growing bars, last quotes."""
+class QuoteEvent(Event, frozen=True, kw_only=True):
+    """The last quote of a symbol; the one before it is of no use any more."""
 
-    bars: tuple[Bar, ...] = ()
-    quotes: tuple[Quote, ...] = ()
+    quote: Quote
+
+
+class BarEvent(Event, frozen=True, kw_only=True):
+    """A bar that closed, or grew."""
+
+    bar: Bar
 
 
 class SignalEvent(Event, frozen=True, kw_only=True):
