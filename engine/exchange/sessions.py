@@ -87,17 +87,23 @@ class RegularHours:
     def __init__(self, end: int | None = None) -> None:
         self._end = end
 
+    def ends(self) -> int | None:
+        """The time after which the market stays closed, or None."""
+        return self._end
+
     def is_open(self, now: int) -> bool:
         local = new_york(now)
-        recorded = self._end is None or now < self._end
+        end = self.ends()
+        recorded = end is None or now < end
         return recorded and local.weekday() < 5 and _OPEN <= local.time() < _CLOSE
 
     def next_open(self, now: int) -> int:
         return self._next(now, _OPEN)
 
     def next_close(self, now: int) -> int:
-        if self._end is not None and now < self._end and self.is_open(now):
-            return min(self._end, self._next(now, _CLOSE))
+        end = self.ends()
+        if end is not None and now < end and self.is_open(now):
+            return min(end, self._next(now, _CLOSE))
         return self._next(now, _CLOSE)
 
     def days(self, start: date, end: date) -> list[SessionDay]:
@@ -108,6 +114,21 @@ class RegularHours:
         while (moment := at_new_york(day, clock)) <= now or day.weekday() >= 5:
             day += DAY
         return moment
+
+
+class Recording(Protocol):
+    end: int | None
+
+
+class RecordedHours(RegularHours):
+    """Regular hours until the recording ends, on whichever day it is played."""
+
+    def __init__(self, recording: Recording) -> None:
+        super().__init__()
+        self._recording = recording
+
+    def ends(self) -> int | None:
+        return self._recording.end
 
 
 class RealCalendar:

@@ -29,7 +29,7 @@ class BarColumns(msgspec.Struct, frozen=True, eq=False):
     def __len__(self) -> int:
         return len(self.timestamp)
 
-    def __getitem__(self, rows: slice) -> BarColumns:
+    def __getitem__(self, rows: slice | Integers) -> BarColumns:
         return BarColumns(
             self.timestamp[rows],
             self.open[rows],

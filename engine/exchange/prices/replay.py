@@ -1,82 +1,68 @@
-"""A recorded day as a tape: Parquet trades and one-sided quotes, joined over symbols and played in order of time."""
+"""A recorded day as a tape: trades, quotes or minute bars, joined over symbols and played in order of time.
+
+The recording can begin again, on a later day: its times are then shifted by whole days, so that time never runs
+backward for anybody.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, time
+from datetime import date, time, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from engine.domain.errors import DataError
-from engine.domain.market import NANOSECONDS, Quote, Trade
-from engine.exchange.prices.base import BarColumns, Floats, Integers
+from engine.domain.market import Quote, Trade
+from engine.exchange.prices.base import BarColumns
 from engine.exchange.prices.events import TapeEvent
 from engine.exchange.prices.halts import Halts
 from engine.exchange.prices.nbbo import BestQuotes
-from engine.exchange.prices.recording import LAYOUT, choose_day, recorded_symbols
-from engine.exchange.sessions import at_new_york, midnight
+from engine.exchange.prices.recording import BARS, choose_day, has_ticks, recorded_symbols
+from engine.exchange.prices.ticks import MINUTE, QUOTES, TRADES, Ticks, read_bars, read_ticks, ticks_of_bars
+from engine.exchange.sessions import at_new_york, midnight, new_york
 
-if TYPE_CHECKING:
-    import polars
-
-_TRADE, _QUOTE = 0, 1
-MINUTE = 60 * NANOSECONDS
 _TICK = 0.01
 
 
-class Ticks:
-    """The columns of one file, and where the replay has got to in it."""
-
-    def __init__(self, symbol: str, kind: int, frame: polars.DataFrame) -> None:
-        self.symbol = symbol
-        self.kind = kind
-        self.timestamps: Integers = frame["timestamp"].dt.timestamp("ns").to_numpy()
-        names = ("price", "size") if kind == _TRADE else ("bid_price", "bid_size", "ask_price", "ask_size")
-        self.values: list[Floats] = [_prices(frame, name) for name in names]
-        self.exchanges = _words(frame, "exchange")
-        self.conditions = _words(frame, "condition")
-        self.suspicious = frame["suspicious"].to_list()
-        self.position = 0
-
-    def upto(self, until: int) -> slice:
-        """The rows after those taken so far, up to and including `until`; takes them."""
-        start = self.position
-        self.position = max(int(np.searchsorted(self.timestamps, until, side="right")), start)
-        return slice(start, self.position)
-
-
 class ReplayPrices:
-    """`symbols` empty takes all that were recorded, `day` None the first day that has trades for them.
+    """`symbols` empty takes all that were recorded, `day` None the first day on which all of them were. `start_at` is
+    the New York time at which the doors open. Raises DataError.
 
-    Symbols without quotes get one of a tick's width around each print. Raises DataError.
+    Symbols without quotes get one of a tick's width around each print; symbols with quotes alone print nothing; symbols
+    with minute bars alone have four prints a minute.
     """
 
     def __init__(self, folder: Path, symbols: Sequence[str], day: str | None = None, start_at: str = "09:30") -> None:
         self._folder = folder
-        self.halts = Halts()
         self.symbols = tuple(symbols) or recorded_symbols(folder)
         self.day = choose_day(folder, self.symbols, day)
-        self._ticks = [self._read(symbol, _TRADE, "trades") for symbol in self.symbols]
-        quoted = [s for s in self.symbols if (folder / "quotes" / s / f"{self.day}.parquet").is_file()]
-        self._books = {symbol: BestQuotes(symbol) for symbol in quoted}
-        self._ticks += [self._read(symbol, _QUOTE, "quotes") for symbol in quoted]
+        self.halts = Halts()
+        self.rounds = 0
+        """How often the recording has begun again."""
+        self._date = self._played = date.fromisoformat(self.day)
+        self._shift = 0
+        self._ticks = [ticks for symbol in self.symbols for ticks in self._read(symbol)]
+        self._quoted = {ticks.symbol for ticks in self._ticks if ticks.kind == QUOTES}
+        self._books = {symbol: BestQuotes(symbol) for symbol in self._quoted}
         self._trade_ids = dict.fromkeys(self.symbols, 0)
         filled = [ticks for ticks in self._ticks if len(ticks.timestamps)]
         if not filled:
             raise DataError(f"The recording of {self.day} in {folder} is empty.", "Choose another day or folder.")
-        self.tape_start = min(int(ticks.timestamps[0]) for ticks in filled)
-        self.end: int | None = max(int(ticks.timestamps[-1]) for ticks in filled)
-        self.start = max(at_new_york(date.fromisoformat(self.day), _clock_time(start_at)), self.tape_start)
+        self._first = min(int(ticks.timestamps[0]) for ticks in filled)
+        self._last = max(int(ticks.timestamps[-1]) for ticks in filled)
+        self._start_at = clock_time(start_at)
+        self.tape_start = self._first
+        self.end: int | None = self._last
+        self.start = self.doors_open()
         self._bars: dict[tuple[str, str], BarColumns] = {}
 
     def step(self, until: int) -> list[TapeEvent]:
         events: list[TapeEvent] = []
         for ticks in self._ticks:
-            rows = ticks.upto(until)
+            rows = ticks.upto(until - self._shift)
             if rows.start < rows.stop:
-                events += self._trades(ticks, rows) if ticks.kind == _TRADE else self._quotes(ticks, rows)
+                events += self._trades(ticks, rows) if ticks.kind == TRADES else self._quotes(ticks, rows)
         # Stable: at one instant prints come before quotes, each in the order of its file.
         events.sort(key=lambda event: event.timestamp)
         return self.halts.apply(events, until)
@@ -85,24 +71,62 @@ class ReplayPrices:
         """What was recorded for that time is withheld."""
         self.halts.halt(symbol, at, seconds)
 
+    def has_ended(self, now: int) -> bool:
+        return self.end is not None and now >= self.end
+
+    def begin_again(self, now: int) -> None:
+        """End the day that is played, whatever is left of it, and play the recording on the first weekday after that of
+        `now`. What has been told stays on the tape as an earlier day.
+        """
+        self.play_on(weekday_after(new_york(now).date()))
+        self.rounds += 1
+
+    def play_on(self, day: date) -> None:
+        """Move the recording to `day`, from its beginning."""
+        self._played = day
+        self._shift = at_new_york(day, time()) - at_new_york(self._date, time())
+        self.end = self._last + self._shift
+        self._books = {symbol: BestQuotes(symbol) for symbol in self._quoted}
+        for ticks in self._ticks:
+            ticks.position = 0
+
+    def take_up(self, at: int) -> None:
+        """Before the first step: open where an earlier run was at venue time `at`, on the day it played by then; where
+        that had ended, on the next weekday.
+        """
+        day = new_york(at).date()
+        if day > self._date:
+            self.play_on(day if day.weekday() < 5 else weekday_after(day))
+        if self.has_ended(at):
+            self.play_on(weekday_after(day))
+        self.tape_start = self._first + self._shift
+        self.start = max(self.doors_open(), at)
+
+    def at(self, clock: time) -> int:
+        """Venue time of a New York wall time on the day that is played."""
+        return at_new_york(self._played, clock)
+
+    def doors_open(self) -> int:
+        """When the day that is played opens its doors."""
+        return max(self.at(self._start_at), self._first + self._shift)
+
     def minute_bars(self, symbol: str, start: int, end: int) -> BarColumns:
         # The minute in which the tape begins is made from the tape.
-        bars = self._history(symbol, "bars_1min", self.tape_start // MINUTE * MINUTE)
+        bars = self._history(symbol, BARS, self._first // MINUTE * MINUTE)
         first, last = np.searchsorted(bars.timestamp, (start, end))
         return bars[int(first) : int(last)]
 
     def daily_bars(self, symbol: str) -> BarColumns:
-        return self._history(symbol, "bars_1day", midnight(self.start))
+        return self._history(symbol, "bars_1day", midnight(self._first))
 
     def _trades(self, ticks: Ticks, rows: slice) -> list[TapeEvent]:
         events: list[TapeEvent] = []
         symbol, number = ticks.symbol, self._trade_ids[ticks.symbol]
-        made_up = symbol not in self._books
+        made_up = symbol not in self._quoted
         prices, sizes = (column[rows].tolist() for column in ticks.values)
         words = zip(ticks.exchanges[rows], ticks.conditions[rows], ticks.suspicious[rows], strict=True)
-        for at, price, size, (exchange, condition, suspicious) in zip(
-            ticks.timestamps[rows].tolist(), prices, sizes, words, strict=True
-        ):
+        times = (ticks.timestamps[rows] + self._shift).tolist()
+        for at, price, size, (exchange, condition, suspicious) in zip(times, prices, sizes, words, strict=True):
             number += 1
             conditions = (condition,) if condition else ()
             if made_up and not suspicious:
@@ -114,9 +138,10 @@ class ReplayPrices:
     def _quotes(self, ticks: Ticks, rows: slice) -> list[TapeEvent]:
         book = self._books[ticks.symbol]
         columns = [column[rows].tolist() for column in ticks.values]
+        times = (ticks.timestamps[rows] + self._shift).tolist()
         found: list[TapeEvent] = []
         for at, bid, bid_size, ask, ask_size, exchange, suspicious in zip(
-            ticks.timestamps[rows].tolist(), *columns, ticks.exchanges[rows], ticks.suspicious[rows], strict=True
+            times, *columns, ticks.exchanges[rows], ticks.suspicious[rows], strict=True
         ):
             if suspicious:
                 continue
@@ -125,60 +150,34 @@ class ReplayPrices:
                 found.append(quote)
         return found
 
-    def _read(self, symbol: str, kind: int, table: str) -> Ticks:
-        frame = read_parquet(self._folder / table / symbol / f"{self.day}.parquet")
-        try:
-            return Ticks(symbol, kind, frame)
-        except Exception as error:
-            # polars has an exception of its own for each way a column can be wrong
-            raise DataError(f"The {table} of {symbol} on {self.day} cannot be read: {error}.", LAYOUT) from error
+    def _read(self, symbol: str) -> list[Ticks]:
+        kinds = [kind for kind in (TRADES, QUOTES) if has_ticks(self._folder, kind, symbol, self.day)]
+        if kinds:
+            return [read_ticks(self._folder, symbol, kind, self.day) for kind in kinds]
+        bars = read_bars(self._folder / BARS / f"{symbol}.parquet")
+        start = at_new_york(self._date, time())
+        end = at_new_york(self._date + timedelta(days=1), time())
+        first, last = np.searchsorted(bars.timestamp, (start, end))
+        return [ticks_of_bars(symbol, bars[int(first) : int(last)])]
 
     def _history(self, symbol: str, table: str, before: int) -> BarColumns:
         key = (table, symbol)
         if key not in self._bars:
-            self._bars[key] = _read_bars(self._folder / table / f"{symbol}.parquet", before)
+            bars = read_bars(self._folder / table / f"{symbol}.parquet")
+            self._bars[key] = bars[: int(np.searchsorted(bars.timestamp, before))]
         return self._bars[key]
 
 
-def read_parquet(path: Path) -> polars.DataFrame:
-    # Imported here because a simulated exchange never needs it, and it is slow to import.
-    import polars
-
-    try:
-        return polars.read_parquet(path)
-    except Exception as error:
-        raise DataError(f"{path} cannot be read: {error}.", "Restore the file, or choose another recording.") from error
-
-
-def _prices(frame: polars.DataFrame, name: str) -> Floats:
-    """Recordings carry the noise of their arithmetic, 49.080000000000005; a fill at such a price would keep it."""
-    rounded: Floats = np.round(frame[name].to_numpy().astype(np.float64), 6)
-    return rounded
-
-
-def _words(frame: polars.DataFrame, name: str) -> list[str]:
-    """A column of few different words, each of them in memory once."""
-    known: dict[str, str] = {}
-    return [known.setdefault(word or "", word or "") for word in frame[name]]
-
-
-def _read_bars(path: Path, before: int) -> BarColumns:
-    if not path.is_file():
-        return BarColumns.empty()
-    frame = read_parquet(path)
-    try:
-        timestamps: Integers = frame["timestamp"].dt.timestamp("ns").to_numpy()
-        count = int(np.searchsorted(timestamps, before))
-        prices = [_prices(frame, name) for name in ("open", "high", "low", "close", "volume")]
-    except Exception as error:
-        raise DataError(f"The bars in {path} cannot be read: {error}.", LAYOUT) from error
-    opening, high, low, close, volume = (column[:count] for column in prices)
-    vwap = np.round((high + low + close) / 3, 4)
-    return BarColumns(timestamps[:count], opening, high, low, close, volume, np.ones(count, np.int64), vwap)
-
-
-def _clock_time(text: str) -> time:
+def clock_time(text: str) -> time:
+    """A wall time such as 09:30. Raises DataError."""
     try:
         return time.fromisoformat(text)
     except ValueError as error:
         raise DataError(f"{text!r} is not a time of the day.", "Write it as 09:30.") from error
+
+
+def weekday_after(day: date) -> date:
+    day += timedelta(days=1)
+    while day.weekday() >= 5:
+        day += timedelta(days=1)
+    return day

@@ -20,6 +20,7 @@ from engine.exchange.server.fakepaca import fakepaca
 from engine.exchange.server.floor import Counters, Floor
 from engine.exchange.server.history import HistoryRoutes
 from engine.exchange.server.http import MAX_BODY, Gate
+from engine.exchange.server.market_control import MarketControl, play_again
 from engine.exchange.server.marketdata import MarketDataRoutes
 from engine.exchange.server.options import ExchangeOptions
 from engine.exchange.server.setup import Saved, build_market, build_venue, recording, state_file
@@ -166,7 +167,7 @@ class ExchangeServer:
         self._trading = TradeStreams(floor)
         app = web.Application(middlewares=[Gate(floor).handle], client_max_size=MAX_BODY)
         app.on_shutdown.append(self._drop_all)
-        for part in (TradingRoutes, AccountRoutes, HistoryRoutes, MarketDataRoutes, WatchlistRoutes):
+        for part in (TradingRoutes, AccountRoutes, HistoryRoutes, MarketDataRoutes, MarketControl, WatchlistRoutes):
             app.add_routes(part(floor).routes())
         app.add_routes(AdminRoutes(floor, self._drop, self.restart).routes())
         app.add_routes([*self._data.routes(), *self._trading.routes()])
@@ -224,6 +225,7 @@ class ExchangeServer:
     async def _step(self) -> bool:
         """Advance the market to venue time, publish what it brought; True when there is more to catch up with."""
         floor = self.floor
+        play_again(floor)
         venue = floor.venue
         before, target = venue.now, floor.clock.now()
         until = min(target, before + STEP)

@@ -30,6 +30,8 @@ class ExchangeOptions:
     """ISO date of the recording; None for its first one."""
     start_at: str = "09:30"
     """New York time at which a replay opens its doors; what was before is history."""
+    loop: bool = False
+    """Play the recording again when it has ended, each time as the next weekday."""
     speed: float = 1.0
     recent_minutes: int = RECENT
     """How long a simulated tape has run at the start: single trades and quotes go back so far, bars a month."""
@@ -96,6 +98,8 @@ class ExchangeOptions:
             or self.crypto_fee_bps >= 10_000
         ):
             raise ConfigurationError("These fees make no sense.", "Choose rates from 0, and less than what is traded.")
+        if self.loop and self.replay is None:
+            raise ConfigurationError("A simulation has no end to begin again at.", "Loop a recording: --replay DIR.")
         if not self.symbols:
             raise ConfigurationError("The exchange has no symbols.", "Name at least one, such as SPY.")
         object.__setattr__(self, "symbols", tuple(dict.fromkeys(self.symbols)))

@@ -13,9 +13,10 @@ from engine.exchange.house import House
 from engine.exchange.orders import ZERO
 from engine.exchange.prices.base import PriceSource
 from engine.exchange.prices.recording import choose_day, recorded_symbols
+from engine.exchange.prices.replay import ReplayPrices
 from engine.exchange.prices.synthetic import SyntheticPrices, Texture
 from engine.exchange.server.options import ExchangeOptions
-from engine.exchange.sessions import AlwaysOpen, RealCalendar, RegularHours, Sessions, new_york
+from engine.exchange.sessions import AlwaysOpen, RealCalendar, RecordedHours, Sessions
 from engine.exchange.store import FILE_NAME, Store
 from engine.exchange.tape import TICK_LIMIT
 from engine.exchange.venue import Venue
@@ -82,9 +83,9 @@ def build_market(options: ExchangeOptions, now: int, saved: Saved) -> tuple[Pric
 
 def recording(options: ExchangeOptions, source: PriceSource) -> str:
     """A name for what is replayed, so that a restart can go on where it was; empty for a simulation."""
-    if options.replay is None:
+    if options.replay is None or not isinstance(source, ReplayPrices):
         return ""
-    return f"{options.replay.resolve()} {new_york(source.tape_start).date()}"
+    return f"{options.replay.resolve()} {source.day}"
 
 
 def build_house(options: ExchangeOptions) -> House:
@@ -124,16 +125,12 @@ def _fill_model(options: ExchangeOptions) -> FillModel:
 
 
 def _replay(options: ExchangeOptions, folder: Path, saved: Saved) -> tuple[PriceSource, Sessions]:
-    # Imported here because it brings polars, which a simulation does not need.
-    from engine.exchange.prices.replay import ReplayPrices
-
     source = ReplayPrices(folder, _wanted(options), options.day, options.start_at)
     if foreign := sorted(saved.symbols - set(source.symbols)):
         raise ConfigurationError(
             f"The accounts in {options.state} have {', '.join(foreign)}, which this recording is asked to leave out.",
             "Give the replay a state folder of its own, or name these symbols too.",
         )
-    going = source.end is not None and saved.market.at < source.end
-    if going and saved.market.recording == recording(options, source):
-        source.start = max(source.start, saved.market.at)
-    return source, RegularHours(source.end)
+    if saved.market.recording == recording(options, source):
+        source.take_up(saved.market.at)
+    return source, RecordedHours(source)
