@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable
 
 import msgspec
 from aiohttp import web
 
-from engine.exchange.refusals import forbidden, not_found
+from engine.exchange.refusals import not_found
 from engine.exchange.server.faults import FaultKind, read_fault
 from engine.exchange.server.floor import Floor
 from engine.exchange.server.http import reply
-
-_LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
+from engine.exchange.server.local import check_json, check_sender
 
 
 class AdminRoutes:
@@ -42,10 +40,7 @@ class AdminRoutes:
         return reply(self._floor.faults.shown())
 
     async def set_fault(self, request: web.Request) -> web.Response:
-        _check_sender(request)
-        # A page in a browser may not send JSON across origins.
-        if request.content_type != "application/json":
-            raise forbidden("faults are set with application/json only")
+        check_json(request)
         fault = read_fault(await request.read())
         armed = self._floor.faults.set(fault)
         if fault.kind is FaultKind.DROP_STREAMS:
@@ -55,26 +50,13 @@ class AdminRoutes:
         return reply(armed.shown())
 
     async def clear(self, request: web.Request) -> web.Response:
-        _check_sender(request)
+        check_sender(request)
         self._floor.faults.clear()
         return web.Response(status=204)
 
     async def disarm(self, request: web.Request) -> web.Response:
-        _check_sender(request)
+        check_sender(request)
         number = request.match_info["number"]
         if not (number.isascii() and number.isdigit() and self._floor.faults.disarm(int(number[:18]))):
             raise not_found("there is no such fault")
         return web.Response(status=204)
-
-
-def _check_sender(request: web.Request) -> None:
-    """From this machine, and not from a browser that was led here by another name."""
-    if not _is_loopback(request.remote) or request.url.host not in _LOCAL_NAMES:
-        raise forbidden("faults are set from this machine only")
-
-
-def _is_loopback(address: str | None) -> bool:
-    try:
-        return ipaddress.ip_address(address or "").is_loopback
-    except ValueError:
-        return False

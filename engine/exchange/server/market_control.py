@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from datetime import time
 from typing import TypeVar
 
@@ -11,9 +10,10 @@ from aiohttp import web
 
 from engine.domain.errors import DataError
 from engine.exchange.prices.replay import ReplayPrices, clock_time
-from engine.exchange.refusals import forbidden, invalid, unprocessable
+from engine.exchange.refusals import invalid, unprocessable
 from engine.exchange.server.floor import Floor
 from engine.exchange.server.http import reply
+from engine.exchange.server.local import check_json
 from engine.exchange.server.options import MAX_SPEED
 from engine.exchange.wire import rfc3339
 
@@ -115,20 +115,8 @@ class MarketControl:
 
 async def _read(request: web.Request, kind: type[Body]) -> Body:
     """Raises Refusal for what does not come from this machine as JSON, and for a body that is not `kind`."""
-    if not _is_local(request):
-        raise forbidden("the market is controlled from this machine only")
-    if request.content_type != "application/json":
-        raise forbidden("the market is controlled with application/json only")
+    check_json(request)
     try:
         return msgspec.json.decode(await request.read(), type=kind)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise invalid(str(error)) from error
-
-
-def _is_local(request: web.Request) -> bool:
-    """A page in a browser may have been led here by another name."""
-    try:
-        near = ipaddress.ip_address(request.remote or "").is_loopback
-    except ValueError:
-        return False
-    return near and request.url.host in ("localhost", "127.0.0.1", "::1")
