@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import aiohttp
+import msgspec
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.exchange.server import ExchangeServer
+from engine.exchange.server import ExchangeServer, subscribers
 from engine.exchange.server.http import MAX_BODY
 
 KEYS = {"APCA-API-KEY-ID": "key", "APCA-API-SECRET-KEY": "secret", "Content-Type": "application/json"}
@@ -112,16 +115,23 @@ bodies = st.one_of(
     st.dictionaries(names, garbage, max_size=4).map(lambda fields: written(GOOD | fields)),
     st.dictionaries(names, garbage, max_size=6).map(written),
 )
+TARGETS = [
+    "POST /v2/orders", "PATCH /v2/orders/ID", "PATCH /v2/orders/none", "PATCH /v2/account/configurations",
+    "POST /v2/watchlists", "POST /paddock/faults",
+]  # fmt: skip
 shared = settings(
     max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 
 
 @shared
-@given(body=bodies, target=st.sampled_from(["POST /v2/orders", "PATCH /v2/orders/none", "POST /paddock/faults"]))
+@given(body=bodies, target=st.sampled_from(TARGETS))
 async def test_no_body_breaks_the_exchange(exchange: ExchangeServer, body: bytes, target: str) -> None:
     method, path = target.split()
-    await send(exchange, "GET", "/v2/account")
+    resting = GOOD | {"type": '"limit"', "limit_price": "1"}
+    order_id = (await send(exchange, "POST", "/v2/orders", written(resting)))[1]["id"]
+    path = path.replace("ID", order_id)
+    exchange.floor.faults.clear()
     before = ledger(exchange)
     status, _ = await send(exchange, method, path, body)
     assert status < 500
@@ -162,3 +172,91 @@ async def test_no_query_breaks_the_exchange(
     where = f"{path}{quote(tail, safe='')}?{urlencode(query)}"
     assert (await send(exchange, method, where))[0] < 500
     assert exchange.counters.failures == 0
+
+
+AUTHENTICATE = {"action": "authenticate", "data": {"key_id": "key", "secret_key": "secret"}}
+LISTEN = {"action": "listen", "data": {"streams": ["trade_updates"]}}
+AUTH = {"action": "auth", "key": "key", "secret": "secret"}
+SUBSCRIBE = {"action": "subscribe", "trades": ["SPY"], "quotes": ["*"]}
+odd = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(1 << 63), (1 << 63) - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=40),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
+    max_leaves=6,
+)
+fields = st.sampled_from(
+    ["action", "data", "key", "secret", "key_id", "secret_key", "streams", "trades", "quotes", "bars", "lulds"]
+)
+spoiled = st.builds(
+    lambda good, more: good | more,
+    st.sampled_from([AUTHENTICATE, LISTEN, AUTH, SUBSCRIBE]),
+    st.dictionaries(fields, odd, max_size=2),
+)
+said = st.one_of(st.sampled_from([AUTHENTICATE, LISTEN, AUTH, SUBSCRIBE]), spoiled, odd)
+raw = st.one_of(st.binary(max_size=60), st.sampled_from([b"", b"[" * 60_000, b"\x81" * 60_000, b'{"action":' * 9_000, b"\xc1", b"x" * 2_000_000]))  # fmt: skip
+talks = st.lists(st.one_of(said, raw), max_size=6)
+
+
+@settings(shared, max_examples=60)
+@given(talk=talks, packed=st.booleans(), as_text=st.booleans())
+@pytest.mark.parametrize("path", ["/stream", "/v2/iex", "/v1beta3/crypto/us", "/v2/test"])
+async def test_no_message_in_no_order_breaks_a_stream(
+    exchange: ExchangeServer, path: str, talk: list[Any], packed: bool, as_text: bool
+) -> None:
+    """Whatever was said, the next client is served as if nothing had been."""
+    async with aiohttp.ClientSession() as session:
+        headers = {"Content-Type": "application/msgpack"} if packed else {}
+        async with session.ws_connect(exchange.url + path, headers=headers) as socket:
+            with suppress(ConnectionError):
+                for message in talk:
+                    await say(socket, message, packed, as_text)
+        async with session.ws_connect(exchange.url + path) as socket:
+            if path != "/stream":
+                assert (await socket.receive_json(timeout=10))[0]["msg"] == "connected"
+            await socket.send_json(AUTH)
+            answer = await socket.receive(timeout=10)
+            assert b"authorized" in as_bytes(answer.data) or b"authenticated" in as_bytes(answer.data)
+    assert exchange.counters.failures == 0
+
+
+async def say(socket: aiohttp.ClientWebSocketResponse, message: Any, packed: bool, as_text: bool) -> None:
+    if isinstance(message, bytes):
+        data = message
+    else:
+        data = msgspec.msgpack.encode(message) if packed else json.dumps(message).encode()
+    if as_text and not packed:
+        await socket.send_str(data.decode(errors="replace"))
+    else:
+        await socket.send_bytes(data)
+
+
+def as_bytes(data: str | bytes) -> bytes:
+    return data.encode() if isinstance(data, str) else data
+
+
+@pytest.mark.parametrize(
+    ("talk", "code"),
+    [
+        ([{"action": "subscribe", "trades": ["SPY"]}], 401),
+        ([{"action": "auth", "key": 1, "secret": []}], 402),
+        ([AUTH, AUTH], 403),
+        ([AUTH, {"action": "subscribe", "trades": "SPY"}], 400),
+        ([AUTH, {"action": "subscribe", "nonsense": ["SPY"]}], 400),
+        ([{"action": []}], 400),
+        ([[]], 400),
+    ],
+)
+async def test_a_data_stream_that_is_misused_says_with_which_code(
+    exchange: ExchangeServer, talk: list[Any], code: int
+) -> None:
+    async with aiohttp.ClientSession() as session, session.ws_connect(exchange.url + "/v2/iex") as socket:
+        for message in talk:
+            await socket.send_json(message)
+        answers: list[Any] = []
+        while not (errors := [answer for answer in answers if answer["T"] == "error"]):
+            answers += await socket.receive_json(timeout=10)
+    error = errors[0]
+    assert (error["code"], error["msg"]) == (code, subscribers.ERRORS[code])

@@ -29,12 +29,19 @@ class AdminRoutes:
             web.post("/paddock/faults", self.set_fault),
             web.delete("/paddock/faults", self.clear),
             web.delete("/paddock/faults/{number}", self.disarm),
+            web.get("/paddock/openapi.json", self.openapi, allow_head=False),
         ]
 
     async def health(self, request: web.Request) -> web.Response:
         floor = self._floor
         counters = msgspec.structs.asdict(floor.counters)
         return reply({"status": "ok", **counters, "orders": floor.venue.orders_taken, "fills": floor.venue.books.fills})
+
+    async def openapi(self, request: web.Request) -> web.Response:
+        # Imported here because few ask for it.
+        from engine.exchange.server.openapi import document
+
+        return reply(document(asset.symbol for asset in self._floor.venue.catalogue))
 
     async def list_faults(self, request: web.Request) -> web.Response:
         return reply(self._floor.faults.shown())
