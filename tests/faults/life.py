@@ -1,0 +1,208 @@
+"""One life of the engine's trading part, from its start to its end or its kill; the journal file stays."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections import deque
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import msgspec
+
+from engine.broker.alpaca import AlpacaBroker
+from engine.broker.base import TradeUpdate
+from engine.bus import Bus
+from engine.clock import IdFactory
+from engine.config.settings import Settings
+from engine.domain.errors import OrderError
+from engine.domain.orders import Order
+from engine.execution.link import VenueLink
+from engine.execution.signals import SignalDesk
+from engine.execution.trading import TradingCore
+from engine.orchestrator.market import MarketMemory
+from engine.orchestrator.projection import Projection
+from engine.orchestrator.pulse import Pulse
+from engine.portfolio.targets import SleevePlan
+from engine.risk.context import PriceView
+from engine.risk.limits import Limits
+from engine.storage.journal import Commit, Work, open_journal
+from engine.views import Views
+from tests.faults.network import ADDRESS, Network
+from tests.faults.plan import Fault, FaultPlan
+from tests.faults.venue import SYMBOLS
+from tests.faults.virtual import VirtualClock
+
+LIMITS = Limits(
+    max_order_notional=Decimal(50_000), max_order_share=0.5, max_position_share=1.0, orders_per_second=100,
+    orders_per_minute=1_000, duplicate_window_s=0.0, repeated_fills=1_000, signal_life_s=8.0,
+)  # fmt: skip
+BOTS = {"bot-a": "SPY", "bot-b": "AAPL"}
+SHM = Path("/dev/shm")
+
+
+def scratch_folder() -> tempfile.TemporaryDirectory[str]:
+    """In memory where there is such a file system: what is tested is not the disk."""
+    return tempfile.TemporaryDirectory(dir=SHM if SHM.is_dir() else None)
+
+
+class Disk:
+    """The journal's writer on virtual time: each write takes a moment, may find the disk full, or be the last one."""
+
+    def __init__(self, life: Life, commit: Commit) -> None:
+        self._life = life
+        self._commit = commit
+        self._waiting: deque[Work] = deque()
+
+    def put(self, work: Work) -> None:
+        self._life.on_rows(work)
+        self._waiting.append(work)
+        asyncio.get_running_loop().call_later(self._life.random.uniform(0.0002, 0.004), self._write)
+
+    async def close(self) -> None:
+        while self._waiting and not self._life.is_dead:
+            self._write()
+
+    def _write(self) -> None:
+        if not self._waiting or self._life.is_dead:
+            return
+        work = self._waiting.popleft()
+        plan = self._life.plan
+        if plan.strikes(Fault.DISK_FULL):
+            work.finish(OrderError("The order journal cannot be written: database or disk is full.", "Free space."))
+            return
+        if plan.strikes(Fault.KILL_AT_WRITE):
+            if self._life.random.random() < 0.5:
+                self._commit([work])
+            self._life.die()
+            return
+        self._commit([work])
+
+
+class Connection:
+    """As broker.session.Session: one request after another. What a dead engine has sent still arrives."""
+
+    def __init__(self, life: Life, network: Network, patience: float) -> None:
+        self.latencies: deque[float] = deque(maxlen=1)
+        self._life = life
+        self._network = network
+        self._patience = patience
+        self._turn = asyncio.Lock()
+
+    async def warm_up(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def request(self, method: str, path: str, data: dict[str, Any] | None = None) -> Any:
+        async with self._turn:
+            if self._life.is_dead:
+                await asyncio.Event().wait()
+            return await self._network.carry(method, path, data, self._patience)
+
+
+class Life:
+    """`wishes` collects the cause of each client order id that was written down, over all lives."""
+
+    def __init__(
+        self,
+        network: Network,
+        plan: FaultPlan,
+        random: Random,
+        clock: VirtualClock,
+        path: Path,
+        quote: Callable[[str], tuple[float, float]],
+        wishes: dict[str, str],
+    ) -> None:
+        self.plan = plan
+        self.random = random
+        self.is_dead = False
+        self.died = asyncio.Event()
+        self.failures: list[BaseException] = []
+        self.stream_is_up = False
+        self._network = network
+        self._quote = quote
+        self._wishes = wishes
+        self.journal, recovered = open_journal(path, lambda commit: Disk(self, commit))
+        self.bus = Bus(lambda event, error: self.failures.append(error))
+        self.bus.start()
+        self.broker = AlpacaBroker(
+            ADDRESS, clock, read_timeout=2.0, per_minute=2_000, connect=lambda _, t: Connection(self, network, t)
+        )
+        self.core = TradingCore(
+            broker=self.broker, journal=self.journal, recovered=recovered, bus=self.bus, clock=clock,
+            ids=IdFactory(clock, seed=random.getrandbits(64)), limits=LIMITS, environment="demo", prices=self._price,
+        )  # fmt: skip
+        plans = {name: SleevePlan(name=name, capital=Decimal(20_000)) for name in BOTS}
+        self.signals = SignalDesk(self.core, plans, self._price, clock, lambda signal, reason: None)
+        self.link = VenueLink(self.core, lambda: self.stream_is_up)
+        views = Views()
+        self._pulse = Pulse(
+            views, clock, MarketMemory(views.quotes, clock), Projection(views, clock, Settings(data=path.parent)), self.core,
+            self.broker, lambda: self.stream_is_up,
+        )  # fmt: skip
+        self._tasks: list[asyncio.Task[Any]] = []
+
+    def start(self) -> None:
+        self._tasks.append(asyncio.create_task(self._pulse.run()))
+        self.connect()
+
+    def connect(self) -> None:
+        self.stream_is_up = True
+        self._network.listen(self._hear)
+        self.link.up("connected")
+
+    def disconnect(self) -> None:
+        self.stream_is_up = False
+        self._network.listen(None)
+        self.link.down("lost")
+
+    def spawn(self, work: Any) -> asyncio.Task[Any]:
+        task: asyncio.Task[Any] = asyncio.create_task(work)
+        self._tasks.append(task)
+        return task
+
+    def die(self) -> None:
+        """From now on nothing that this life does reaches anybody."""
+        self.is_dead = True
+        self._network.listen(None)
+        self.died.set()
+
+    def on_rows(self, work: Work) -> None:
+        for row in work.rows:
+            if row.kind == "order":
+                order = msgspec.json.decode(row.body, type=Order)
+                self._wishes.setdefault(order.client_order_id, order.cause_id)
+
+    async def bury(self) -> None:
+        """After `die`: take the remains away, so that the next life can open the journal."""
+        for task in asyncio.all_tasks() - self._network.tasks - self._network.house:
+            task.cancel()
+        # Twice: who is cancelled may have to wake others first.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        await self.journal.close()
+
+    async def stop(self) -> None:
+        """In good order, as the engine does it."""
+        self._network.listen(None)
+        await self.signals.close()
+        await self.link.close()
+        await self.core.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.bus.close()
+        await self.journal.close()
+
+    def _hear(self, update: TradeUpdate) -> None:
+        if not self.is_dead:
+            self.core.on_trade_update(update)
+
+    def _price(self, symbol: str) -> PriceView | None:
+        if symbol not in SYMBOLS:
+            return None
+        bid, ask = self._quote(symbol)
+        return PriceView(bid=bid, ask=ask, last=ask, age=0.1)
