@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections.abc import Callable
 from decimal import Decimal
+
+import msgspec
 
 from engine.broker.base import VenueFill, VenueOrder
 from engine.bus import Bus
 from engine.clock import Clock, IdFactory
 from engine.domain.events import ExecutionEvent, OrderEvent, Priority
 from engine.domain.orders import Fill, Order
+from engine.domain.portfolio import Position
 from engine.execution.book import OrderBook, copy_of
+from engine.execution.write_behind import WriteBehind
 from engine.portfolio.positions import Positions
-from engine.storage.journal import Entry, Journal, Recovered
-
-log = logging.getLogger(__name__)
+from engine.storage.journal import Journal, Recovered
 
 
 class Ledger:
@@ -32,6 +32,7 @@ class Ledger:
     ) -> None:
         self.book = OrderBook(environment)
         self.positions = Positions()
+        self.behind = WriteBehind(journal, self.book.get)
         self.last_fill_at = 0
         """Venue time of the newest fill; int nanoseconds UTC."""
         self._journal = journal
@@ -52,7 +53,7 @@ class Ledger:
     def take_order(self, said: VenueOrder) -> None:
         changed = self.book.take_order(said, self._clock.now())
         if changed is not None:
-            self._write(changed)
+            self.behind.write(changed)
             self._announce(changed)
         for fill in self.book.claim_orphans(said.venue_order_id):
             self.take_fill(fill)
@@ -62,7 +63,7 @@ class Ledger:
         if taken is None:
             return
         order, fill = taken
-        self._write(fill, order)
+        self.behind.write(fill, order)
         self.last_fill_at = max(self.last_fill_at, fill.timestamp)
         self.positions.apply(fill)
         event = ExecutionEvent(
@@ -75,8 +76,23 @@ class Ledger:
     def settle(self, order: Order) -> None:
         """Our own change to an order: written behind, told at once."""
         order.updated_at = self._clock.now()
-        self._write(order)
+        self.behind.write(order)
         self._announce(order)
+
+    def with_awaited(self, symbol: str) -> list[Position]:
+        """The sleeves' positions in `symbol` as they will be once the executions are here of which only the order has
+        told; copies.
+        """
+        held = {
+            position.sleeve: msgspec.structs.replace(position)
+            for position in self.positions
+            if position.symbol == symbol
+        }
+        for order in self.book.missing_fills():
+            if order.symbol == symbol:
+                position = held.setdefault(order.sleeve, Position(symbol=symbol, sleeve=order.sleeve))
+                position.quantity += order.side.sign * (order.filled_quantity - self.book.filled(order))
+        return list(held.values())
 
     def gross_exposure(self, price: Callable[[str], Decimal]) -> Decimal:
         """Dollars in positions by symbol, and in what of the open orders would add to them."""
@@ -91,17 +107,8 @@ class Ledger:
         )
         return held + working
 
-    def _write(self, *entries: Entry) -> None:
-        # What the venue told can be asked again after a crash; so nothing waits for this write.
-        self._journal.append_soon(*entries).add_done_callback(_report_failure)
-
     def _announce(self, order: Order) -> None:
         event = OrderEvent(
             event_id=self._ids.ulid(), timestamp=self._clock.now(), cause_id=order.cause_id, order=copy_of(order)
         )
         self._bus.publish(event, Priority.HIGH)
-
-
-def _report_failure(written: asyncio.Future[None]) -> None:
-    if not written.cancelled() and (error := written.exception()) is not None:
-        log.error("%s", error)

@@ -282,16 +282,19 @@ class TradingCore:
         return Placed(client_order_id=order.client_order_id, status=order.status.value, message=message)
 
     async def _flatten(self, position: VenuePosition) -> str:
-        positions = self.ledger.positions
-        if positions.net(position.symbol) != position.quantity:
+        if self._net_with_awaited(position.symbol) != position.quantity:
             # Most likely a fill that we have not heard of; what still differs then is external.
             with contextlib.suppress(PaddockError):
                 await self._reconciler.orders()
-            others = positions.symbols - {position.symbol}
-            positions.agree_with([position], but=others)
-        requests = closing_orders([held for held in positions if held.symbol == position.symbol])
+            if self._net_with_awaited(position.symbol) != position.quantity:
+                positions = self.ledger.positions
+                positions.agree_with([position], but=positions.symbols - {position.symbol})
+        requests = closing_orders(self.ledger.with_awaited(position.symbol))
         placed = [await self.place(request, emergency=True) for request in requests]
         return ", ".join(f"{one.status} {one.message}".strip() for one in placed) or "nothing to close"
+
+    def _net_with_awaited(self, symbol: str) -> Decimal:
+        return sum((held.quantity for held in self.ledger.with_awaited(symbol)), Decimal(0))
 
     def _on_fill(self, fill: Fill) -> None:
         if fill.sleeve != EXTERNAL_SLEEVE and self._repetition.note(fill, self._clock.monotonic()):

@@ -75,6 +75,10 @@ class Journal:
         self._closed = False
         self._writer = make_writer(self._commit)
 
+    @property
+    def is_closed(self) -> bool:
+        return self._closed
+
     async def append(self, *entries: Entry) -> None:
         """Returns when the rows are durable. Raises OrderError when they cannot be written; then none is."""
         await asyncio.shield(self.append_soon(*entries))

@@ -69,5 +69,7 @@ def _shown(result: Result) -> dict[str, object]:
 if __name__ == "__main__":
     if os.environ.get("PYTHONHASHSEED") != "0":
         # A day must be the same in every process, and sets of words are in the order of their hashes.
-        os.execve(sys.executable, [sys.executable, "-m", "tests.faults", *sys.argv[1:]], os.environ | {"PYTHONHASHSEED": "0"})
+        os.execve(
+            sys.executable, [sys.executable, "-m", "tests.faults", *sys.argv[1:]], os.environ | {"PYTHONHASHSEED": "0"}
+        )
     sys.exit(main())

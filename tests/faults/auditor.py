@@ -14,6 +14,7 @@ import msgspec
 from engine.control import EmergencyReport, Placed
 from engine.domain.orders import Fill, OrderStatus
 from engine.exchange.accounts import START_CASH
+from engine.exchange.activities import Execution
 from engine.execution.trading import TradingCore
 from engine.portfolio.positions import EXTERNAL_SLEEVE
 from tests.faults.venue import VirtualVenue
@@ -40,8 +41,8 @@ def audit(
 ) -> Audit:
     """`wishes` tells the wish behind each client order id that was journalled, `placed` what was answered to a person."""
     desk = venue.desk
-    records = {record.client_order_id: record for record in desk.oldest_first()}
-    executions = list(desk.account.executions)
+    records = {record.client_order_id: record for record in desk}
+    executions = _executions(venue)
     found = Audit(
         problems=[],
         ledger=[
@@ -89,10 +90,10 @@ def audit(
 
 def _compare_money(found: Audit, venue: VirtualVenue, core: TradingCore) -> None:
     account, positions = venue.desk.account, core.ledger.positions
-    sleeves = {record.order_id: record.client_order_id.split("-", 1)[1].rpartition("-")[0] for record in venue.desk.oldest_first()}
+    sleeves = {record.order_id: record.client_order_id.split("-", 1)[1].rpartition("-")[0] for record in venue.desk}
     held: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     cash = START_CASH
-    for execution in account.executions:
+    for execution in _executions(venue):
         signed = execution.quantity * execution.side.sign
         held[execution.symbol, sleeves[execution.order_id]] += signed
         cash -= signed * execution.price + execution.fee
@@ -101,7 +102,9 @@ def _compare_money(found: Audit, venue: VirtualVenue, core: TradingCore) -> None
     for symbol in venue.venue.catalogue:
         name = symbol.symbol
         if positions.net(name) != account.quantity(name):
-            found.problems.append(f"position in {name}: {positions.net(name)} here, {account.quantity(name)} at the venue")
+            found.problems.append(
+                f"position in {name}: {positions.net(name)} here, {account.quantity(name)} at the venue"
+            )
         if external := positions.get(name, EXTERNAL_SLEEVE).quantity:
             found.problems.append(f"{external} {name} are taken for somebody else's")
     for (name, sleeve), quantity in held.items():
@@ -118,6 +121,10 @@ def audit_journal(found: Audit, venue: VirtualVenue, path: Path) -> None:
     account = venue.desk.account
     if START_CASH - spent != account.cash:
         found.problems.append(f"the fills in the journal leave ${START_CASH - spent}, the venue has ${account.cash}")
-    missing = {e.execution_id for e in account.executions} ^ {fill.execution_id for fill in fills}
+    missing = {e.execution_id for e in _executions(venue)} ^ {fill.execution_id for fill in fills}
     if missing:
         found.problems.append(f"{len(missing)} executions are not in both journal and ledger")
+
+
+def _executions(venue: VirtualVenue) -> list[Execution]:
+    return [activity for activity in venue.desk.account.activities if isinstance(activity, Execution)]

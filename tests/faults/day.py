@@ -254,5 +254,3 @@ def live(seed: int) -> Result:
     digest = hashlib.sha256(repr(found.ledger).encode()).hexdigest()
     fired = {fault.value: count for fault, count in day.plan.fired.items() if count}
     return Result(seed, found.problems, fired, found.orders, found.fills, day.lives, digest)
-
-

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Awaitable, Callable
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import web
 
@@ -17,12 +17,14 @@ from engine.exchange.prices.base import BarColumns
 from engine.exchange.prices.events import TapeEvent
 from engine.exchange.refusals import Refusal
 from engine.exchange.server.account import AccountRoutes
-from engine.exchange.server.faults import Faults
-from engine.exchange.server.floor import Floor
+from engine.exchange.server.floor import Counters, Floor
+from engine.exchange.server.history import HistoryRoutes
 from engine.exchange.server.http import DESK
 from engine.exchange.server.options import ExchangeOptions
+from engine.exchange.server.switchboard import Faults
 from engine.exchange.server.trading import TradingRoutes
 from engine.exchange.sessions import AlwaysOpen
+from engine.exchange.store import Store
 from engine.exchange.venue import Venue
 from engine.exchange.venue_clock import VenueClock
 from tests.faults.virtual import EPOCH, VirtualLoop
@@ -84,31 +86,25 @@ class Request:
         return self._body
 
 
+class NoStore:
+    is_durable = False
+
+
 class VirtualVenue:
     """`answer` is one HTTP exchange: status and JSON body. `on_notices` hears of order updates as the stream would."""
 
     def __init__(self, random: Random, loop: VirtualLoop, clock: Any, seed: int) -> None:
         self._loop = loop
         partial = random.choice([0.0, 0.1, 0.5])
-        self.venue = Venue(
-            Walk(random), AlwaysOpen(), seed=seed, model=AlpacaFill(partial_probability=partial)
-        )
-        self.floor = Floor(ExchangeOptions(symbols=tuple(SYMBOLS)), self.venue, VenueClock(clock, START), Faults(), None)
+        self.venue = Venue(Walk(random), AlwaysOpen(), seed=seed, model=AlpacaFill(partial_probability=partial))
+        options, time = ExchangeOptions(symbols=tuple(SYMBOLS)), VenueClock(clock, START)
+        # Its store has a thread of its own. Nothing goes there in a day this short: memory holds it all.
+        self.floor = Floor(options, self.venue, time, Faults(), cast(Store, NoStore()), Counters())
         self.desk = self.floor.enter("key", "secret")
-        trading, account = TradingRoutes(self.floor), AccountRoutes(self.floor)
+        parts = (TradingRoutes(self.floor), AccountRoutes(self.floor), HistoryRoutes(self.floor))
+        defined = [route for part in parts for route in part.routes()]
         self._routes: list[tuple[str, re.Pattern[str], Handler]] = [
-            ("POST", re.compile(r"/orders"), trading.submit),
-            ("GET", re.compile(r"/orders"), trading.list_orders),
-            ("DELETE", re.compile(r"/orders"), trading.cancel_all),
-            ("GET", re.compile(r"/orders:by_client_order_id"), trading.by_client_order_id),
-            ("GET", re.compile(r"/orders/(?P<order_id>.+)"), trading.get_order),
-            ("DELETE", re.compile(r"/orders/(?P<order_id>.+)"), trading.cancel),
-            ("PATCH", re.compile(r"/orders/(?P<order_id>.+)"), trading.replace),
-            ("GET", re.compile(r"/positions"), trading.list_positions),
-            ("GET", re.compile(r"/account"), account.account),
-            ("GET", re.compile(r"/clock"), account.clock),
-            ("GET", re.compile(r"/account/activities/(?P<kind>.+)"), account.activities),
-            ("GET", re.compile(r"/assets/(?P<symbol>.+)"), account.asset),
+            (route.method, _pattern(route.path), route.handler) for route in defined if isinstance(route, web.RouteDef)
         ]
 
     async def advance(self) -> None:
@@ -122,7 +118,7 @@ class VirtualVenue:
         body = json.dumps(data).encode() if sent else b""
         query = {} if sent else {name: str(value) for name, value in (data or {}).items()}
         for verb, pattern, handler in self._routes:
-            if verb == method and (match := pattern.fullmatch(path)) is not None:
+            if verb == method and (match := pattern.fullmatch("/v2" + path)) is not None:
                 request = Request(self.desk, "/v2" + path, query, match.groupdict(), body)
                 try:
                     response = await handler(request)
@@ -130,3 +126,8 @@ class VirtualVenue:
                     return refusal.status, refusal.body
                 return response.status, json.loads(response.body) if isinstance(response.body, bytes) else None
         raise AssertionError(f"the engine asked for {method} {path}, which this venue does not serve")
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    """aiohttp's path with its names in braces, as a regular expression."""
+    return re.compile(re.sub(r"{(\w+)(?::([^}]+))?}", lambda m: f"(?P<{m[1]}>{m[2] or '[^/]+'})", path))

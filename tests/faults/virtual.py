@@ -16,7 +16,7 @@ TURN = 1e-6
 """Seconds that one turn of the loop takes, so that whoever waits for time by asking again gets there."""
 
 
-class Stuck(RuntimeError):
+class StuckError(RuntimeError):
     """Everybody waits for somebody else, for ever."""
 
 
@@ -29,7 +29,7 @@ class _Selector(selectors.SelectSelector):
 
     def select(self, timeout: float | None = None) -> list[Any]:
         if timeout is None:
-            raise Stuck("nothing is scheduled and nobody is ready")
+            raise StuckError("nothing is scheduled and nobody is ready")
         ready = super().select(0)
         self.elapsed += TURN
         if not ready and timeout > 0:

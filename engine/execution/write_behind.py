@@ -1,0 +1,57 @@
+"""What the venue told, on its way to the journal: nobody waits for it, and what the disk refuses is tried again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from engine.domain.orders import Fill, Order
+from engine.storage.journal import Journal
+
+log = logging.getLogger(__name__)
+
+AGAIN = 1.0
+"""Seconds after which what the disk refused is tried again."""
+
+
+class WriteBehind:
+    """`newest` gives an order as it is by now: an older copy must not take the place of a newer one."""
+
+    def __init__(self, journal: Journal, newest: Callable[[str], Order | None]) -> None:
+        self._journal = journal
+        self._newest = newest
+        self._refused: dict[tuple[type[Order | Fill], str], Fill | None] = {}
+
+    def __len__(self) -> int:
+        """Orders and fills that the disk has refused so far."""
+        return len(self._refused)
+
+    def write(self, *entries: Order | Fill) -> None:
+        """All or none of them, durable some time later."""
+
+        def written(done: asyncio.Future[None]) -> None:
+            if not done.cancelled() and (error := done.exception()) is not None:
+                self._keep(entries, error)
+
+        self._journal.append_soon(*entries).add_done_callback(written)
+
+    def _keep(self, entries: tuple[Order | Fill, ...], error: BaseException) -> None:
+        if self._journal.is_closed:
+            log.error("%s", error)
+            return
+        if not self._refused:
+            log.error("%s What the venue tells is kept in memory and written later.", error)
+            asyncio.get_running_loop().call_later(AGAIN, self._write_again)
+        for entry in entries:
+            if isinstance(entry, Fill):
+                self._refused[Fill, entry.execution_id] = entry
+            else:
+                self._refused[Order, entry.client_order_id] = None
+
+    def _write_again(self) -> None:
+        refused, self._refused = self._refused, {}
+        for (_, key), fill in refused.items():
+            entry = fill or self._newest(key)
+            if entry is not None:
+                self.write(entry)
