@@ -194,6 +194,10 @@ def _admin() -> Iterator[Operation]:
     yield Operation("post", "/paddock/faults", "Arm a fault, or carry it out", ref("Armed"), body="Fault")
     yield Operation("delete", "/paddock/faults", "Clear all faults", None)
     yield Operation("delete", "/paddock/faults/{number}", "Disarm one fault", None)
+    market = ref("Market")
+    yield Operation("get", "/paddock/replay", "Show venue time and what is replayed", market)
+    yield Operation("post", "/paddock/replay", "Pause, speed up or seek", market, body="MarketControl")
+    yield Operation("post", "/paddock/halt", "Halt a stock", ref("Halt"), body="Halt")
     yield Operation("get", "/paddock/openapi.json", "This document", {"type": "object"})
 
 

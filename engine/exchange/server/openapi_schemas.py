@@ -233,5 +233,17 @@ def schemas(symbols: list[str]) -> dict[str, Schema]:
         ),
         "Armed": record({"n": WHOLE, "kind": words(*FaultKind), "left": maybe(WHOLE), "fired": WHOLE}),
         "Faults": record({"armed": listed(ref("Armed")), "fired": by_symbol(WHOLE), "hanging": WHOLE}),
+        "Market": record(
+            {"now": TIME, "target": TIME, "speed": NUMBER, "paused": FLAG, "recording": maybe({"type": "object"})}
+        ),
+        "MarketControl": record(
+            {},
+            seek={"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"},
+            speed={"type": "number", "exclusiveMinimum": 0, "maximum": 100_000},
+            pause=FLAG,
+        )
+        | {"additionalProperties": False},
+        "Halt": record({"symbol": symbol}, seconds={"type": "number", "exclusiveMinimum": 0, "maximum": 86_400})
+        | {"additionalProperties": False},
         "Health": record({"status": TEXT, "requests": WHOLE, "orders": WHOLE, "fills": WHOLE, "failures": WHOLE}),
     }  # fmt: skip
