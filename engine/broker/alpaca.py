@@ -67,7 +67,6 @@ class AlpacaBroker:
         self._cancels = connect("cancels", min(read_timeout, CANCEL_TIMEOUT))
         self._reads = connect("reads", read_timeout)
         self._limiter = RateLimiter(clock, per_minute)
-        self._assets: dict[str, Asset] = {}
 
     @property
     def latency_ms(self) -> float:
@@ -98,8 +97,7 @@ class AlpacaBroker:
             "time_in_force": order.time_in_force.value,
             "client_order_id": order.client_order_id,
         }
-        if order.limit_price is not None:
-            body["limit_price"] = format(order.limit_price, "f")
+        body |= _terms(order)
         try:
             return wire.order(await self._orders.request("POST", "/orders", body))
         except NotSentError as error:
@@ -164,13 +162,7 @@ class AlpacaBroker:
         return _parsed(wire.market_clock, await self._read("/clock"))
 
     async def asset(self, symbol: str) -> Asset | None:
-        """Assets are kept for the life of this broker; what a symbol allows changes rarely."""
-        known = self._assets.get(symbol)
-        if known is None:
-            known = await self._find(f"/assets/{quote(symbol)}", None, wire.asset)
-            if known is not None:
-                self._assets[symbol] = known
-        return known
+        return await self._find(f"/assets/{quote(symbol)}", None, wire.asset)
 
     async def close(self) -> None:
         for session in (self._orders, self._cancels, self._reads):
@@ -256,6 +248,26 @@ class AlpacaBroker:
                     raise as_unavailable(error) from error
             await asyncio.sleep(max(wait, READ_PAUSE * attempt))
             attempt += 1
+
+
+def _terms(order: Order) -> dict[str, Any]:
+    """What only some types of order have, as the venue names it."""
+    prices = {
+        "limit_price": order.limit_price,
+        "stop_price": order.stop_price,
+        "trail_price": order.trail_price,
+        "trail_percent": order.trail_percent,
+    }
+    terms: dict[str, Any] = {name: format(value, "f") for name, value in prices.items() if value is not None}
+    if order.extended_hours:
+        terms["extended_hours"] = True
+    if order.take_profit is not None:
+        terms["take_profit"] = {"limit_price": format(order.take_profit, "f")}
+    if order.stop_loss is not None:
+        terms["stop_loss"] = {"stop_price": format(order.stop_loss, "f")}
+    if order.take_profit is not None or order.stop_loss is not None:
+        terms["order_class"] = "bracket" if order.take_profit and order.stop_loss else "oto"
+    return terms
 
 
 def _parsed(parse: Callable[[Any], T], fields: Any) -> T:

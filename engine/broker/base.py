@@ -107,6 +107,7 @@ class Asset(msgspec.Struct, frozen=True, kw_only=True):
     tradable: bool
     fractionable: bool
     shortable: bool
+    easy_to_borrow: bool = False
     min_order_size: Decimal | None = None
     min_trade_increment: Decimal | None = None
     price_increment: Decimal | None = None
@@ -157,6 +158,11 @@ class Broker(Protocol):
     @property
     def latency_ms(self) -> float:
         """Of the last answered request; -1 before the first."""
+        ...
+
+    @property
+    def limit_used(self) -> float:
+        """Share of the venue's request limit in use, 0 to 1."""
         ...
 
     async def close(self) -> None: ...

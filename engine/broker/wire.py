@@ -97,9 +97,12 @@ def account(fields: Fields) -> Account:
         short_market_value=amount(fields.get("short_market_value")) or zero,
         currency=str(fields.get("currency") or "USD"),
         shorting_enabled=bool(fields.get("shorting_enabled", False)),
-        trading_blocked=any(
-            bool(fields.get(flag)) for flag in ("trading_blocked", "account_blocked", "trade_suspended_by_user")
-        ),
+        trading_blocked=bool(fields.get("trading_blocked")),
+        account_blocked=bool(fields.get("account_blocked")),
+        suspended_by_user=bool(fields.get("trade_suspended_by_user")),
+        non_marginable_buying_power=amount(fields.get("non_marginable_buying_power")),
+        pattern_day_trader=_flag(fields.get("pattern_day_trader")),
+        day_trades=None if fields.get("daytrade_count") is None else int(fields["daytrade_count"]),
     )
 
 
@@ -133,6 +136,7 @@ def asset(fields: Fields) -> Asset:
         tradable=bool(fields.get("tradable")),
         fractionable=bool(fields.get("fractionable")),
         shortable=bool(fields.get("shortable")),
+        easy_to_borrow=bool(fields.get("easy_to_borrow")),
         min_order_size=amount(fields.get("min_order_size")),
         min_trade_increment=amount(fields.get("min_trade_increment")),
         price_increment=amount(fields.get("price_increment")),
@@ -164,6 +168,10 @@ def symbol(name: str, asset_class: object) -> str:
 def moment(value: object) -> int:
     """Int nanoseconds UTC; 0 for null."""
     return parse_rfc3339(str(value)) if value else 0
+
+
+def _flag(value: object) -> bool | None:
+    return None if value is None else bool(value)
 
 
 def _needed(fields: Fields, name: str) -> Decimal:

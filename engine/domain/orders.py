@@ -100,6 +100,22 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
     cause_id: str = ""
     reduces: bool = False
     """True when the order can only shrink an existing position (close, flatten)."""
+    stop_price: Decimal | None = None
+    trail_price: Decimal | None = None
+    """Dollars by which a trailing stop follows the market."""
+    trail_percent: Decimal | None = None
+    extended_hours: bool = False
+    """Also before the open and after the close; limit orders only."""
+    take_profit: Decimal | None = None
+    """Limit price of a bracket's first exit."""
+    stop_loss: Decimal | None = None
+    """Stop price of a bracket's second exit."""
+    parent_id: str = ""
+    """What several orders are slices of, such as one TWAP; empty for an order of its own."""
+    parent_quantity: Decimal | None = None
+    """All slices of the parent together may trade this much."""
+    expires_at: int = 0
+    """After this time, int nanoseconds UTC, it is not placed any more; 0 = never. For bots' signals."""
 
 
 class Order(msgspec.Struct, kw_only=True):
@@ -123,6 +139,13 @@ class Order(msgspec.Struct, kw_only=True):
     cause_id: str = ""
     foreign: bool = False
     """True when the order was found at the venue and did not come from this installation."""
+    stop_price: Decimal | None = None
+    trail_price: Decimal | None = None
+    trail_percent: Decimal | None = None
+    extended_hours: bool = False
+    take_profit: Decimal | None = None
+    stop_loss: Decimal | None = None
+    parent_id: str = ""
 
     @property
     def remaining(self) -> Decimal:

@@ -24,6 +24,14 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     currency: str = "USD"
     shorting_enabled: bool = True
     trading_blocked: bool = False
+    account_blocked: bool = False
+    suspended_by_user: bool = False
+    """Its owner has switched trading off in the venue's settings."""
+    non_marginable_buying_power: Decimal | None = None
+    """What may be spent on what cannot be bought on margin, such as coins; None where the venue does not say."""
+    pattern_day_trader: bool | None = None
+    day_trades: int | None = None
+    """Within five days; None where the venue does not count them, as Alpaca since 2026-07."""
 
 
 class VenuePosition(msgspec.Struct, frozen=True, kw_only=True):

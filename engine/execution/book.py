@@ -7,7 +7,7 @@ matter for where an order ends.
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
@@ -16,9 +16,10 @@ import msgspec
 from engine.broker.base import VenueFill, VenueOrder
 from engine.domain.orders import Fill, Order, OrderRequest, OrderStatus
 from engine.portfolio.positions import EXTERNAL_SLEEVE
+from engine.risk.recent import RecentOrders
 
 ORDERS_KEPT = 5_000
-RECENT_KEPT = 2_000
+PARENTS_KEPT = 500
 
 _S = OrderStatus
 _PROGRESS = {
@@ -45,8 +46,13 @@ class OrderBook:
         self._filled: dict[str, Decimal] = {}
         self._value: dict[str, Decimal] = {}
         self._orphans: dict[str, list[VenueFill]] = {}
-        self.recent: deque[Order] = deque(maxlen=RECENT_KEPT)
-        """Orders of our own that passed the gate, oldest first."""
+        self._open: dict[str, Order] = {}
+        self._open_in: dict[str, dict[str, Order]] = {}
+        self._slices: dict[str, list[Order]] = {}
+        self.recent = RecentOrders()
+        """Orders of our own that passed the gate."""
+        self.touched: set[str] = set()
+        """Symbols whose open orders have changed; whoever keeps sums of them empties it."""
 
     def __iter__(self) -> Iterator[Order]:
         return iter(self._orders.values())
@@ -62,8 +68,10 @@ class OrderBook:
         self._orders[order.client_order_id] = order
         if order.venue_order_id:
             self._by_venue_id[order.venue_order_id] = order.client_order_id
+        self.note(order)
         if not order.foreign and order.status is not OrderStatus.BLOCKED:
-            self.recent.append(order)
+            self.recent.note(order)
+            self._note_slice(order)
         self._forget_old()
 
     def get(self, client_order_id: str) -> Order | None:
@@ -72,9 +80,31 @@ class OrderBook:
     def by_venue_id(self, venue_order_id: str) -> Order | None:
         return self._orders.get(self._by_venue_id.get(venue_order_id, ""))
 
+    def note(self, order: Order) -> None:
+        """An order of this book has changed."""
+        key, group = order.client_order_id, self._open_in.setdefault(order.symbol, {})
+        if order.is_open:
+            self._open[key] = group[key] = order
+        else:
+            self._open.pop(key, None)
+            group.pop(key, None)
+        self.touched.add(order.symbol)
+
     @property
     def open(self) -> list[Order]:
-        return [order for order in self._orders.values() if order.is_open]
+        return [order for order in self._open.values() if order.is_open]
+
+    @property
+    def open_count(self) -> int:
+        return len(self._open)
+
+    def open_in(self, symbol: str) -> list[Order]:
+        return [order for order in self._open_in.get(symbol, {}).values() if order.is_open]
+
+    def sliced(self, parent_id: str) -> Decimal:
+        """What the slices of one parent have traded and may still trade."""
+        slices = self._slices.get(parent_id, ())
+        return sum((order.quantity if order.is_open else order.filled_quantity for order in slices), Decimal(0))
 
     @property
     def executions(self) -> int:
@@ -109,6 +139,7 @@ class OrderBook:
         if before == (order.status, order.filled_quantity, order.venue_order_id, order.average_fill_price):
             return None
         order.updated_at = now
+        self.note(order)
         return order
 
     def take_fill(self, said: VenueFill, now: int) -> tuple[Order, Fill] | None:
@@ -142,6 +173,7 @@ class OrderBook:
             order.status = _S.PARTIALLY_FILLED
         self._finish_if_filled(order)
         order.updated_at = now
+        self.note(order)
         return order, fill
 
     def orphans(self) -> list[str]:
@@ -186,6 +218,13 @@ class OrderBook:
         self._filled[key] = self._filled.get(key, Decimal(0)) + fill.quantity
         self._value[key] = self._value.get(key, Decimal(0)) + fill.quantity * fill.price
 
+    def _note_slice(self, order: Order) -> None:
+        if not order.parent_id:
+            return
+        self._slices.setdefault(order.parent_id, []).append(order)
+        if len(self._slices) > PARENTS_KEPT:
+            del self._slices[next(iter(self._slices))]
+
     def _forget_old(self) -> None:
         if len(self._orders) <= ORDERS_KEPT:
             return
@@ -222,4 +261,11 @@ def order_of(request: OrderRequest, client_order_id: str, now: int) -> Order:
         created_at=now,
         updated_at=now,
         cause_id=request.cause_id,
+        stop_price=request.stop_price,
+        trail_price=request.trail_price,
+        trail_percent=request.trail_percent,
+        extended_hours=request.extended_hours,
+        take_profit=request.take_profit,
+        stop_loss=request.stop_loss,
+        parent_id=request.parent_id,
     )

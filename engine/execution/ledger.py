@@ -11,11 +11,12 @@ from engine.broker.base import VenueFill, VenueOrder
 from engine.bus import Bus
 from engine.clock import Clock, IdFactory
 from engine.domain.events import ExecutionEvent, OrderEvent, Priority
-from engine.domain.orders import Fill, Order
-from engine.domain.portfolio import Position
+from engine.domain.orders import Fill, Order, Side
+from engine.domain.portfolio import ZERO, Position
 from engine.execution.book import OrderBook, copy_of
 from engine.execution.write_behind import WriteBehind
 from engine.portfolio.positions import Positions
+from engine.risk.valuation import Sums, exposure, working_value
 from engine.storage.journal import Journal, Recovered
 
 
@@ -40,6 +41,7 @@ class Ledger:
         self._clock = clock
         self._ids = ids
         self._on_fill = on_fill
+        self._exposures = Sums()
         self.book.restore(recovered.orders, recovered.fills)
         for fill in recovered.fills:
             self.positions.apply(fill)
@@ -47,6 +49,7 @@ class Ledger:
 
     async def save(self, order: Order) -> None:
         """Durable on return. Raises OrderError."""
+        self.book.note(order)
         await self._journal.append(order)
         self._announce(order)
 
@@ -76,6 +79,7 @@ class Ledger:
     def settle(self, order: Order) -> None:
         """Our own change to an order: written behind, told at once."""
         order.updated_at = self._clock.now()
+        self.book.note(order)
         self.behind.write(order)
         self._announce(order)
 
@@ -95,17 +99,21 @@ class Ledger:
         return list(held.values())
 
     def gross_exposure(self, price: Callable[[str], Decimal]) -> Decimal:
-        """Dollars in positions by symbol, and in what of the open orders would add to them."""
-        held = sum((abs(self.positions.net(symbol)) * price(symbol) for symbol in self.positions.symbols), Decimal(0))
-        working = sum(
-            (
-                order.remaining * (order.limit_price or price(order.symbol))
-                for order in self.book.open
-                if self.positions.net(order.symbol) * order.side.sign >= 0
-            ),
-            Decimal(0),
-        )
-        return held + working
+        """Dollars: the most that positions and open orders together can come to, symbol by symbol.
+
+        Only symbols whose orders, position or mark have changed are summed again.
+        """
+        for touched in (self.book.touched, self.positions.touched):
+            while touched:
+                symbol = touched.pop()
+                self._exposures.put(symbol, self._exposure(symbol, price(symbol)))
+        return self._exposures.total
+
+    def _exposure(self, symbol: str, price: Decimal) -> Decimal:
+        values = {Side.BUY: ZERO, Side.SELL: ZERO}
+        for order in self.book.open_in(symbol):
+            values[order.side] += working_value(order, price)
+        return exposure(self.positions.net(symbol) * price, values[Side.BUY], values[Side.SELL])
 
     def _announce(self, order: Order) -> None:
         event = OrderEvent(

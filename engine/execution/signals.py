@@ -7,6 +7,8 @@ import logging
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
+import msgspec
+
 from engine.clock import Clock
 from engine.domain.market import NANOSECONDS
 from engine.domain.orders import OrderRequest, OrderStatus
@@ -18,7 +20,9 @@ log = logging.getLogger(__name__)
 
 RETRY = 0.5
 REFUSED = frozenset({OrderStatus.BLOCKED.value, OrderStatus.REJECTED.value})
-PASSING = frozenset({"order_rate", "reconciled", "fresh_quote", "account_usable", "self_cross"})
+PASSING = frozenset(
+    {"order_rate", "broker_rate", "reconciled", "fresh_quote", "account_usable", "asset_known", "self_cross"}
+)
 """Rules whose refusal passes by itself; a signal waits for it while it lives, and is not counted as blocked."""
 
 
@@ -101,7 +105,10 @@ class SignalDesk:
             return None
         held = self._core.ledger.positions.get(signal.symbol, signal.sleeve).quantity
         plan = self._plans[signal.sleeve]
-        return order_for(plan, signal.symbol, signal.weight, Decimal(repr(view.last)), held, signal.signal_id)
+        price = Decimal(repr(view.last))
+        request = order_for(plan, signal.symbol, signal.weight, price, held, signal.signal_id)
+        life = round(self._core.limits.signal_life_s * NANOSECONDS)
+        return None if request is None else msgspec.structs.replace(request, expires_at=signal.made_at + life)
 
     def _done(self, key: tuple[str, str]) -> None:
         task = self._working.pop(key)

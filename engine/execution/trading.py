@@ -19,13 +19,15 @@ from engine.control import EmergencyReport, Placed, Verdict
 from engine.domain.errors import OrderError, PaddockError
 from engine.domain.events import PortfolioEvent, Severity, TradingState
 from engine.domain.orders import Fill, Order, OrderRequest, OrderStatus
-from engine.domain.portfolio import Account, VenuePosition
+from engine.domain.portfolio import ZERO, Account, VenuePosition
 from engine.execution.alarms import Alarms
+from engine.execution.assets import AssetBook
 from engine.execution.book import order_of
 from engine.execution.emergency import EmergencyStop
 from engine.execution.ledger import Ledger
 from engine.execution.reconcile import Findings, Reconciler
 from engine.execution.sender import Sender
+from engine.execution.session import Session
 from engine.execution.switch import TradingSwitch
 from engine.portfolio.positions import EXTERNAL_SLEEVE
 from engine.portfolio.targets import closing_orders
@@ -33,7 +35,6 @@ from engine.risk import gate
 from engine.risk.breaker import RepetitionWatch
 from engine.risk.context import Context, PriceView
 from engine.risk.limits import Limits
-from engine.risk.rules import DAY
 from engine.storage.journal import Journal, Recovered
 
 log = logging.getLogger(__name__)
@@ -61,10 +62,13 @@ class TradingCore:
         limits: Limits,
         environment: str,
         prices: Prices,
+        mismatch: str = "",
     ) -> None:
+        """`mismatch` says why address and keys do not belong to the environment; then nothing passes."""
         self.limits = limits
         self.account: Account | None = None
-        self.market_open: bool | None = None
+        self.session = Session()
+        self.assets = AssetBook(broker, clock)
         self.ready = False
         """False while our picture of the venue may be wrong: then nothing that adds risk passes."""
         self.ledger = Ledger(journal, recovered, bus, clock, ids, environment, self._on_fill)
@@ -76,6 +80,7 @@ class TradingCore:
         self._ids = ids
         self._environment = environment
         self._prices = prices
+        self._mismatch = mismatch
         self._repetition = RepetitionWatch(limits)
         self._sender = Sender(broker, clock, limits.signal_life_s)
         self._reconciler = Reconciler(broker, self.ledger, clock, limits.signal_life_s)
@@ -93,6 +98,10 @@ class TradingCore:
     def trading_state_reason(self) -> str:
         return self._switch.reason
 
+    @property
+    def market_open(self) -> bool | None:
+        return self.session.market_open
+
     # Orders
 
     def check(self, request: OrderRequest) -> Verdict:
@@ -100,6 +109,8 @@ class TradingCore:
 
     async def place(self, request: OrderRequest, emergency: bool = False) -> Placed:
         """Returns when the venue's answer is known, or cannot be learnt for now (UNRESOLVED). Never raises for a refusal."""
+        if not (request.reduces or emergency):
+            await self.assets.learn(request.symbol)
         verdict = gate.check(request, self._context(request, emergency))
         order = self._new_order(request)
         if not verdict.allowed:
@@ -197,7 +208,7 @@ class TradingCore:
         await self._switch.follow(account, self.limits)
 
     async def refresh_market(self) -> None:
-        self.market_open = (await self._broker.clock()).is_open
+        self.session.take(await self._broker.clock())
 
     async def stop(self) -> None:
         """Lets what is on the wire come to its end, briefly."""
@@ -205,6 +216,7 @@ class TradingCore:
             await asyncio.wait(self._tasks, timeout=1.0)
         for task in self._tasks:
             task.cancel()
+        await self.assets.close()
 
     # Inside
 
@@ -217,23 +229,29 @@ class TradingCore:
 
     def _context(self, request: OrderRequest, emergency: bool = False) -> Context:
         book, positions = self.ledger.book, self.ledger.positions
-        since = self._clock.now() - DAY
         return Context(
             limits=self.limits,
             trading_state=self.trading_state,
             ready=self.ready,
             account=self.account,
-            market_open=self.market_open,
+            market_open=self.session.market_open,
+            extended_open=self.session.extended_open,
+            asset=self.assets.get(request.symbol),
             price=self._prices(request.symbol),
             net_position=positions.net(request.symbol),
             sleeve_position=positions.get(request.symbol, request.sleeve).quantity,
             external_position=positions.get(request.symbol, EXTERNAL_SLEEVE).quantity,
             gross_exposure=self.ledger.gross_exposure(self._mark),
-            open_orders=book.open,
-            recent_orders=[order for order in book.recent if order.created_at > since],
+            working=book.open_in(request.symbol),
+            open_count=book.open_count,
+            recent=book.recent,
+            sliced=book.sliced(request.parent_id) if request.parent_id else ZERO,
             paused_until=self._repetition.paused_until(request.sleeve, request.symbol),
+            rate_used=self._broker.limit_used,
             now=self._clock.now(),
             monotonic=self._clock.monotonic(),
+            live=self._environment == "live",
+            mismatch=self._mismatch,
             emergency=emergency,
         )
 

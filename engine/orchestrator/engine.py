@@ -36,6 +36,7 @@ from engine.processes.events import StateChanged
 from engine.processes.states import ProcessState
 from engine.processes.supervisor import Supervisor
 from engine.risk.context import PriceView
+from engine.risk.identity import mismatch
 from engine.storage.journal import Journal, open_journal
 from engine.streams.messages import (
     BOT_STATUS,
@@ -154,6 +155,7 @@ class TradingEngine:
             limits=limits_of(self._settings),
             environment=self._settings.environment.value,
             prices=self._price,
+            mismatch=mismatch(self._settings.environment.value, self._venue.address),
         )
         for order in recovered.orders:
             self._projection.order(order)

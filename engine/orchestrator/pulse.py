@@ -15,7 +15,6 @@ from engine.orchestrator.health import feed_state, state_of, write_health
 from engine.orchestrator.market import MarketMemory
 from engine.orchestrator.plan import HUB
 from engine.orchestrator.projection import Projection
-from engine.risk.rules import DAY
 from engine.views import Views
 
 log = logging.getLogger(__name__)
@@ -61,7 +60,7 @@ class Pulse:
     async def ask_clock(self) -> None:
         said = await self._broker.clock()
         self._venue_clock = (said, self._clock.monotonic())
-        self._core.market_open = said.is_open
+        self._core.session.take(said)
 
     async def _every(self, seconds: float, name: str, work: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -115,8 +114,7 @@ class Pulse:
         summary.gross_limit_used = summary.gross_exposure / (equity * limits.max_gross_exposure) if equity else 0.0
         loss = max(last - equity, 0.0) / last if last else 0.0
         summary.day_loss_used = loss / limits.daily_loss_halted
-        since = self._clock.now() - min(MINUTE, DAY)
-        placed = sum(order.created_at > since for order in self._core.ledger.book.recent)
+        placed = self._core.ledger.book.recent.count(self._clock.now() - MINUTE)
         summary.order_rate_used = placed / limits.orders_per_minute
 
     def _market_figures(self) -> None:

@@ -44,6 +44,10 @@ class Positions:
 
     def __init__(self) -> None:
         self._held: dict[tuple[str, str], Position] = {}
+        self.nets: dict[str, Decimal] = {}
+        """Signed quantity over all sleeves, by symbol; to be read only."""
+        self.touched: set[str] = set()
+        """Symbols whose quantity or price has changed; whoever keeps sums of them empties it."""
 
     def __iter__(self) -> Iterator[Position]:
         return iter(self._held.values())
@@ -58,16 +62,18 @@ class Positions:
     def apply(self, fill: Fill) -> Position:
         position = self.get(fill.symbol, fill.sleeve)
         apply_fill(position, fill)
+        self._count(fill.symbol, fill.quantity * fill.side.sign)
         return position
 
     def net(self, symbol: str) -> Decimal:
         """Signed quantity over all sleeves."""
-        return sum((held.quantity for held in self._held.values() if held.symbol == symbol), ZERO)
+        return self.nets.get(symbol, ZERO)
 
     def mark(self, symbol: str, price: Decimal) -> None:
         for held in self._held.values():
             if held.symbol == symbol:
                 held.last_price = price
+        self.touched.add(symbol)
 
     @property
     def symbols(self) -> set[str]:
@@ -91,7 +97,12 @@ class Positions:
             there = reported.get(symbol)
             external = self.get(symbol, EXTERNAL_SLEEVE)
             external.quantity += difference
+            self._count(symbol, difference)
             external.average_price = there.average_entry_price if there and external.quantity else ZERO
             if there:
                 external.last_price = there.current_price
         return changed
+
+    def _count(self, symbol: str, signed: Decimal) -> None:
+        self.nets[symbol] = self.nets.get(symbol, ZERO) + signed
+        self.touched.add(symbol)

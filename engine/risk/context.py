@@ -7,13 +7,12 @@ from decimal import Decimal
 
 import msgspec
 
+from engine.broker.base import Asset
 from engine.domain.events import TradingState
-from engine.domain.orders import Order, OrderRequest, OrderType, Side
-from engine.domain.portfolio import Account
+from engine.domain.orders import Order
+from engine.domain.portfolio import ZERO, Account
 from engine.risk.limits import Limits
-
-MARKET_ORDER_MARGIN = Decimal("1.03")
-"""A market order is valued at the ask and 3 %, as Alpaca does."""
+from engine.risk.recent import RecentOrders
 
 
 class PriceView(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +31,10 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     """False until our picture of the venue is known to be right."""
     account: Account | None
     market_open: bool | None
+    extended_open: bool | None = None
+    """Whether the venue trades before the open or after the close just now; None = not known."""
+    asset: Asset | None
+    """What the venue says may be done with the symbol; None = not known."""
     price: PriceView | None
     net_position: Decimal
     """Signed, over all sleeves."""
@@ -40,53 +43,25 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     """What the venue holds beyond our fills, signed; negative when somebody sold elsewhere what a sleeve bought."""
     gross_exposure: Decimal
     """Dollars: positions and open orders."""
-    open_orders: Sequence[Order]
-    recent_orders: Sequence[Order]
-    """Those of the last day that left or may have left the house, oldest first."""
+    working: Sequence[Order]
+    """Our open orders in the symbol."""
+    open_count: int
+    """Open orders in all symbols."""
+    recent: RecentOrders
+    sliced: Decimal = ZERO
+    """What the slices of the request's parent that were placed before may trade in all."""
     paused_until: float
     """Monotonic seconds until which this sleeve is paused in this symbol, 0 = it is not."""
+    rate_used: float
+    """Share of the venue's request limit in use, 0 to 1."""
     now: int
     monotonic: float
+    live: bool = False
+    """Real money."""
+    mismatch: str = ""
+    """Why address and keys do not belong to the environment; empty when they do."""
     emergency: bool = False
 
     @property
     def equity(self) -> Decimal:
-        return self.account.equity if self.account is not None else Decimal(0)
-
-    def reference(self, side: Side) -> Decimal | None:
-        """What the order would trade at: the far side of the quote, or the last price."""
-        view = self.price
-        if view is None:
-            return None
-        near = view.ask if side is Side.BUY else view.bid
-        value = near if near > 0 else view.last
-        # NaN compares false, so it is refused with zero and negative ones.
-        return Decimal(repr(value)) if value > 0 and value != float("inf") else None
-
-    def order_price(self, request: OrderRequest) -> Decimal | None:
-        if request.type is OrderType.LIMIT:
-            return request.limit_price
-        reference = self.reference(request.side)
-        if reference is None:
-            return None
-        return reference * MARKET_ORDER_MARGIN if request.side is Side.BUY else reference
-
-    def pending(self, symbol: str, side: Side, sleeve: str | None = None) -> Decimal:
-        """Quantity in open orders on one side of a symbol."""
-        return sum(
-            (
-                order.remaining
-                for order in self.open_orders
-                if order.symbol == symbol and order.side is side and (sleeve is None or order.sleeve == sleeve)
-            ),
-            Decimal(0),
-        )
-
-    def reduces(self, request: OrderRequest) -> bool:
-        """Whether the order, with those already working, can only shrink what its sleeve and the account hold."""
-        for held, sleeve in ((self.net_position, None), (self.sleeve_position, request.sleeve)):
-            if held * request.side.sign >= 0:
-                return False
-            if request.quantity + self.pending(request.symbol, request.side, sleeve) > abs(held):
-                return False
-        return True
+        return self.account.equity if self.account is not None else ZERO

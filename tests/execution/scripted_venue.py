@@ -207,7 +207,10 @@ class ScriptedVenue:
         return MarketClock(timestamp=self._clock.now(), is_open=True, next_open=0, next_close=0)
 
     async def asset(self, symbol: str) -> Asset | None:
-        return None
+        return Asset(
+            symbol=symbol, name=symbol, asset_class="us_equity", tradable=True, fractionable=True, shortable=True,
+            easy_to_borrow=True,
+        )  # fmt: skip
 
     async def warm_up(self) -> None: ...
 
@@ -215,6 +218,10 @@ class ScriptedVenue:
 
     @property
     def latency_ms(self) -> float:
+        return 0.0
+
+    @property
+    def limit_used(self) -> float:
         return 0.0
 
     def _listen(self) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 import pytest
 
+from engine.broker.base import Asset
 from engine.domain.events import TradingState
 from engine.domain.market import NANOSECONDS
 from engine.domain.orders import Order, OrderRequest, OrderType, Side, TimeInForce
@@ -15,20 +17,26 @@ from engine.domain.portfolio import Account
 from engine.risk.context import Context, PriceView
 from engine.risk.gate import check
 from engine.risk.limits import Limits
+from engine.risk.recent import RecentOrders
 
 NOW = 1_000 * NANOSECONDS
 ACCOUNT = Account(
     account_number="1", status="ACTIVE", equity=Decimal(100_000), last_equity=Decimal(100_000), cash=Decimal(100_000),
     buying_power=Decimal(100_000),
 )  # fmt: skip
+ASSET = Asset(
+    symbol="SPY", name="SPY", asset_class="us_equity", tradable=True, fractionable=True, shortable=True,
+    easy_to_borrow=True,
+)  # fmt: skip
 
 
-def context(**changes: Any) -> Context:
+def context(recent_orders: Iterable[Order] = (), open_orders: Sequence[Order] = (), **changes: Any) -> Context:
     base = Context(
         limits=Limits(), trading_state=TradingState.ACTIVE, ready=True, account=ACCOUNT, market_open=True,
         price=PriceView(bid=99.0, ask=100.0, last=100.0, age=1.0), net_position=Decimal(0), sleeve_position=Decimal(0),
-        external_position=Decimal(0),
-        gross_exposure=Decimal(0), open_orders=(), recent_orders=(), paused_until=0.0, now=NOW, monotonic=500.0,
+        external_position=Decimal(0), gross_exposure=Decimal(0), recent=RecentOrders(recent_orders),
+        working=[one for one in open_orders if one.symbol == "SPY"], open_count=len(open_orders),
+        paused_until=0.0, now=NOW, monotonic=500.0, asset=ASSET, rate_used=0.0,
     )  # fmt: skip
     return msgspec.structs.replace(base, **changes)
 
@@ -68,7 +76,7 @@ def test_a_quantity_that_is_none_is_refused(quantity: str) -> None:
     assert rule(request(quantity)) == "well_formed"
 
 
-@pytest.mark.parametrize("price", ["NaN", "0", "-5", "100.001", "Infinity"])
+@pytest.mark.parametrize("price", ["NaN", "0", "-5", "Infinity"])
 def test_a_price_that_is_none_is_refused(price: str) -> None:
     assert rule(request(limit=price)) == "well_formed"
 
@@ -76,7 +84,8 @@ def test_a_price_that_is_none_is_refused(price: str) -> None:
 def test_sub_dollar_prices_have_four_decimals() -> None:
     cheap = PriceView(bid=0.5, ask=0.5, last=0.5, age=0.0)
     assert rule(request(limit="0.5001"), price=cheap) == ""
-    assert rule(request(limit="0.50001"), price=cheap) == "well_formed"
+    assert rule(request(limit="0.50001"), price=cheap) == "tick_size"
+    assert rule(request(limit="100.001")) == "tick_size"
 
 
 @pytest.mark.parametrize(
@@ -159,10 +168,10 @@ def test_an_order_that_could_meet_our_own_is_refused() -> None:
 
 def test_selling_short_needs_an_account_that_may() -> None:
     long_only = msgspec.structs.replace(ACCOUNT, shorting_enabled=False)
-    assert rule(request(side=Side.SELL), account=long_only) == "no_short"
+    assert rule(request(side=Side.SELL), account=long_only) == "short_sale"
     held = {"net_position": Decimal(5), "sleeve_position": Decimal(5)}
     assert rule(request("5", Side.SELL), account=long_only, **held) == ""
-    assert rule(request("6", Side.SELL), account=long_only, **held) == "no_short"
+    assert rule(request("6", Side.SELL), account=long_only, **held) == "short_sale"
 
 
 HELD = {"net_position": Decimal(5), "sleeve_position": Decimal(5)}
@@ -198,8 +207,8 @@ def test_halted_lets_nothing_pass_but_the_emergency_stop() -> None:
 
 
 def test_coins_cannot_be_sold_short_whatever_the_account_may() -> None:
-    coins = msgspec.structs.replace(request(side=Side.SELL), symbol="BTC/USD")
-    assert rule(coins) == "no_short"
+    coins = msgspec.structs.replace(request(side=Side.SELL), symbol="BTC/USD", time_in_force=TimeInForce.GTC)
+    assert rule(coins) == "short_sale"
     assert rule(coins, net_position=Decimal(1)) == ""
 
 
