@@ -34,6 +34,12 @@ def is_closing(trade: Trade) -> bool:
 
 
 @lru_cache(maxsize=4096)
+def is_auction(conditions: tuple[str, ...]) -> bool:
+    """Whether a print of these conditions is an opening or a closing one."""
+    return any(_means(c, OPENING, _OPENING_FLAGS) or _means(c, CLOSING, _CLOSING_FLAGS) for c in conditions)
+
+
+@lru_cache(maxsize=4096)
 def _means(condition: str, letter: str, flags: int) -> bool:
     if len(condition) < 2:
         return condition == letter

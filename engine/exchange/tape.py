@@ -5,11 +5,12 @@ from __future__ import annotations
 from engine.domain.market import Bar, Quote, Trade, is_crypto
 from engine.exchange.bar_tape import BarTape
 from engine.exchange.columns import Columns
-from engine.exchange.conditions import sets_price
+from engine.exchange.conditions import is_auction, sets_price
 from engine.exchange.prices.base import BarColumns, PriceSource
 from engine.exchange.prices.events import Bands, Cancellation, Correction, LatePrint, Status, TapeEvent
 
 TICK_LIMIT = 10_000
+AUCTION_LIMIT = 2_000
 
 
 class SymbolTape:
@@ -22,6 +23,8 @@ class SymbolTape:
         self.symbol = symbol
         self.trades = Columns("qddOOq", tick_limit)
         self.quotes = Columns("qdddd", tick_limit)
+        self.auctions = Columns("qddOOq", AUCTION_LIMIT)
+        """The prints of opening and closing auctions, with the columns of `trades`."""
         self.bars = BarTape(symbol, source)
         self.trade: Trade | None = None
         self.quote: Quote | None = None
@@ -55,6 +58,8 @@ class SymbolTape:
         """Returns the minute bar that this print closes, if any."""
         self.trade = trade
         self.trades.append(*_row(trade))
+        if trade.conditions and is_auction(trade.conditions):
+            self.auctions.append(*_row(trade))
         return self.bars.add(trade, sets_price(trade), in_session)
 
     def on_late(self, late: LatePrint) -> Bar | None:
@@ -83,7 +88,13 @@ class SymbolTape:
         return self._revise(cancellation.trade)
 
     def trade_at(self, index: int) -> Trade:
-        at, price, size, exchange, conditions, trade_id = self.trades.row(index)
+        return self._print(self.trades, index)
+
+    def auction_at(self, index: int) -> Trade:
+        return self._print(self.auctions, index)
+
+    def _print(self, table: Columns, index: int) -> Trade:
+        at, price, size, exchange, conditions, trade_id = table.row(index)
         return Trade(self.symbol, price, size, at, exchange, conditions, trade_id)
 
     def close_minute(self, now: int) -> Bar | None:

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from engine.domain.market import NANOSECONDS, Trade
-from engine.exchange.conditions import LATE
+from engine.exchange.conditions import LATE, is_auction
 from engine.exchange.prices.events import Cancellation, Correction, LatePrint, TapeEvent
 
 _DELAY = (65.0, 120.0)
@@ -40,7 +40,9 @@ class Reporting:
 
     def _goes_wrong(self, event: TapeEvent, draw: float) -> bool:
         """Returns whether the event is not to be told now."""
-        if draw >= 3 * self._chance or not isinstance(event, Trade) or "/" in event.symbol:
+        if draw >= 3 * self._chance or not isinstance(event, Trade):
+            return False
+        if "/" in event.symbol or is_auction(event.conditions):
             return False
         kind = int(draw / self._chance)
         if kind == 0:

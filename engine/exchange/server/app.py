@@ -15,6 +15,7 @@ from engine.domain.errors import UnavailableError
 from engine.domain.market import NANOSECONDS
 from engine.exchange.server.account import AccountRoutes
 from engine.exchange.server.admin import AdminRoutes
+from engine.exchange.server.auctions import AuctionRoutes
 from engine.exchange.server.data_stream import DataStreams
 from engine.exchange.server.fakepaca import fakepaca
 from engine.exchange.server.floor import Counters, Floor
@@ -23,6 +24,8 @@ from engine.exchange.server.http import MAX_BODY, Gate
 from engine.exchange.server.market_control import MarketControl, play_again
 from engine.exchange.server.marketdata import MarketDataRoutes
 from engine.exchange.server.options import ExchangeOptions
+from engine.exchange.server.reference import ReferenceRoutes
+from engine.exchange.server.screener import ScreenerRoutes
 from engine.exchange.server.setup import Saved, build_market, build_venue, recording, state_file
 from engine.exchange.server.switchboard import Faults
 from engine.exchange.server.trade_stream import TradeStreams
@@ -167,8 +170,18 @@ class ExchangeServer:
         self._trading = TradeStreams(floor)
         app = web.Application(middlewares=[Gate(floor).handle], client_max_size=MAX_BODY)
         app.on_shutdown.append(self._drop_all)
-        for part in (TradingRoutes, AccountRoutes, HistoryRoutes, MarketDataRoutes, MarketControl, WatchlistRoutes):
+        for part in (
+            TradingRoutes,
+            AccountRoutes,
+            HistoryRoutes,
+            AuctionRoutes,
+            MarketDataRoutes,
+            ScreenerRoutes,
+            MarketControl,
+            WatchlistRoutes,
+        ):
             app.add_routes(part(floor).routes())
+        app.add_routes(ReferenceRoutes().routes())
         app.add_routes(AdminRoutes(floor, self._drop, self.restart).routes())
         app.add_routes([*self._data.routes(), *self._trading.routes()])
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
