@@ -79,7 +79,7 @@ class ReferenceRoutes:
     def routes(self) -> list[web.RouteDef]:
         return [
             web.get(f"{STOCKS}/meta/exchanges", self.exchanges, allow_head=False),
-            web.get(f"{STOCKS}/meta/conditions/{{kind}}", self.conditions, allow_head=False),
+            web.get(f"{STOCKS}/meta/conditions/{{ticktype}}", self.conditions, allow_head=False),
         ]
 
     async def exchanges(self, request: web.Request) -> web.Response:
@@ -87,7 +87,7 @@ class ReferenceRoutes:
 
     async def conditions(self, request: web.Request) -> web.Response:
         """The same for all tapes, which `tape` names."""
-        found = _CONDITIONS.get(request.match_info["kind"])
+        found = _CONDITIONS.get(request.match_info["ticktype"])
         if found is None:
             raise not_found("conditions are those of a trade or a quote")
         if not request.query.get("tape"):
