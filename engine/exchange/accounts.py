@@ -11,7 +11,7 @@ import msgspec
 from engine.domain.orders import Side
 from engine.exchange.activities import Activity, Entry, Execution
 from engine.exchange.margin import HALF, LEAST_EQUITY, Standing
-from engine.exchange.orders import ZERO
+from engine.exchange.orders import QUANTITY_STEP, ZERO
 
 START_CASH = Decimal(100_000)
 
@@ -129,6 +129,14 @@ class TradingAccount:
             holding.apply(entry.quantity, holding.average_price)
             if holding.quantity == 0:
                 del self.holdings[entry.symbol]
+
+    def split(self, entry: Entry, ratio: Decimal) -> None:
+        """Book a split of each share into `ratio`; the entry says by what the position changes."""
+        holding = self.holdings[entry.symbol]
+        holding.quantity += entry.quantity
+        holding.average_price /= ratio
+        holding.carried = (holding.carried * ratio).quantize(QUANTITY_STEP)
+        self.activities.append(entry)
 
     def accrue(self, fees: dict[str, Decimal]) -> None:
         for name, amount in fees.items():

@@ -63,6 +63,12 @@ class BarTape:
         self.last_minute = bar
         return bar
 
+    def rescale(self, factor: float, now: int) -> None:
+        """Multiply the prices of the minute and of the day that are growing at `now`."""
+        self._day_of(now).rescale(factor)
+        if self._growing is not None:
+            self._growing.rescale(factor)
+
     def revise(self, start: int, prints: Iterable[tuple[Trade, bool]]) -> Bar | None:
         """Make the minute of `start` anew from all its prints, each with whether it sets a price, and its day with it.
 

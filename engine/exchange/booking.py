@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 
 import msgspec
 
@@ -12,6 +13,7 @@ from engine.exchange.accounts import PriceOf, TradingAccount
 from engine.exchange.activities import Activity, Entry, Execution, activity_id
 from engine.exchange.archive import Archive
 from engine.exchange.changes import Changes, Notice, Sample
+from engine.exchange.corporate import CorporateAction
 from engine.exchange.desk import Desk
 from engine.exchange.fees import Fees, daily_entry
 from engine.exchange.orders import Update, UpdateKind, Working
@@ -69,9 +71,12 @@ class Books:
         self._activities += 1
         return self._activities
 
-    def enter(self, desk: Desk, entry: Entry) -> None:
-        """Book what is not a fill."""
-        desk.account.book(entry)
+    def enter(self, desk: Desk, entry: Entry, split: Decimal | None = None) -> None:
+        """Book what is not a fill; `split` is the number of shares that a split makes of one."""
+        if split is None:
+            desk.account.book(entry)
+        else:
+            desk.account.split(entry, split)
         self._keep_activity(desk, entry)
 
     def close_day(self, now: int, price_of: PriceOf) -> None:
@@ -88,6 +93,9 @@ class Books:
 
     def touch(self, account: TradingAccount) -> None:
         self._changes.accounts[account.account_id] = account
+
+    def keep_action(self, action: CorporateAction) -> None:
+        self._changes.actions[action.action_id] = action
 
     def keep(self, record: OrderRecord) -> None:
         """Note an order that has changed."""

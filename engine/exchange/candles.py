@@ -45,6 +45,12 @@ class Candle(msgspec.Struct, kw_only=True):
             self.open, self.high, self.low = bar.open, bar.high, bar.low
         self.high, self.low, self.close = max(self.high, bar.high), min(self.low, bar.low), bar.close
 
+    def rescale(self, factor: float) -> None:
+        self.open, self.high, self.low, self.close = (
+            round(price * factor, 4) for price in (self.open, self.high, self.low, self.close)
+        )
+        self.turnover *= factor
+
     def bar(self, symbol: str, timeframe: Timeframe, closed: bool) -> Bar:
         vwap = round(self.turnover / self.volume, 6) if self.volume else self.close
         return Bar(

@@ -9,6 +9,7 @@ import msgspec
 from engine.domain.market import Bar
 from engine.exchange.accounts import TradingAccount
 from engine.exchange.activities import Activity
+from engine.exchange.corporate import CorporateAction
 from engine.exchange.orders import Update
 from engine.exchange.prices.events import TapeEvent
 from engine.exchange.records import OrderRecord
@@ -40,9 +41,10 @@ class Changes(msgspec.Struct):
     accounts: dict[str, TradingAccount] = {}
     activities: list[tuple[str, Activity]] = []
     closes: list[Sample] = []
+    actions: dict[str, CorporateAction] = {}
 
     def __bool__(self) -> bool:
-        return bool(self.notices or self.orders or self.accounts or self.activities or self.closes)
+        return bool(self.notices or self.orders or self.accounts or self.activities or self.closes or self.actions)
 
 
 class Market(msgspec.Struct):

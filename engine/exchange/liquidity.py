@@ -29,6 +29,12 @@ class Liquidity:
             flow = self._flows.setdefault(symbol, Flow())
             flow.add(trade.price if quote is None else quote.mid, trade.size)
 
+    def forget(self, symbol: str) -> None:
+        """What was seen is no longer true: nothing fills before something new is."""
+        self.quotes.pop(symbol, None)
+        self.prints.pop(symbol, None)
+        self.refresh(symbol)
+
     def meets(self, symbol: str, side: Side) -> tuple[float, float]:
         """Price and displayed size that an order of `side` meets; 0 when there is none. Without a quote it is the last
         print, whose size says nothing of what stands there.

@@ -60,6 +60,10 @@ class MatchingEngine:
         """The order as it stands in the book, or None when it does not."""
         return self._standing.get(order_id)
 
+    def forget(self, symbol: str) -> None:
+        """A corporate action has moved the price: fill nothing at the market of before it."""
+        self._market.forget(symbol)
+
     def submit(self, order: NewOrder, now: int) -> list[Update]:
         """Take an order and fill what the market gives at once. Refusals are REJECTED updates, never exceptions."""
         if reason := ("order_id is already in use" if self.get(order.order_id) else refusal(order)):

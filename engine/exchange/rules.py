@@ -84,6 +84,20 @@ def reserve(ticket: Ticket, quantity: Decimal, account: TradingAccount, price_of
     return Hold(symbol=ticket.symbol, side=ticket.side, quantity=quantity, unit_value=unit, rate=rate)
 
 
+def held_by(record: OrderRecord, account: TradingAccount, ask: Decimal) -> Hold:
+    """What an open order of an earlier run holds."""
+    closes = account.quantity(record.symbol) * record.side.sign < 0
+    unit = ZERO if closes else record.limit_price or ask
+    return Hold(
+        symbol=record.symbol,
+        side=record.side,
+        quantity=record.remaining,
+        unit_value=unit,
+        rate=initial_rate(record.symbol, unit, short=record.side is Side.SELL),
+        closes=closes,
+    )
+
+
 def _check_quantity(ticket: Ticket, quantity: Decimal, account: TradingAccount) -> None:
     available = account.available(ticket.symbol)
     if quantity > available:

@@ -23,7 +23,16 @@ from engine.exchange.account_state import encode_account
 from engine.exchange.activities import Activity
 from engine.exchange.changes import Changes, Sample
 from engine.exchange.records import OrderRecord
-from engine.exchange.store_schema import ADD_ACTIVITY, ADD_ORDER, ADD_SAMPLE, activity_row, explain, order_row, prepare
+from engine.exchange.store_schema import (
+    ADD_ACTION,
+    ADD_ACTIVITY,
+    ADD_ORDER,
+    ADD_SAMPLE,
+    activity_row,
+    explain,
+    order_row,
+    prepare,
+)
 from engine.exchange.stored_archive import StoredArchive
 from engine.exchange.stored_desks import SavedDesks, load_desks
 
@@ -64,7 +73,9 @@ class Store:
         """Returns when the changes are committed."""
         accounts = [(account_id, encode_account(account)) for account_id, account in changes.accounts.items()]
         orders = list({record.order_id: record for record in changes.orders}.values())
-        await self._in_thread(self._write, accounts, orders, list(changes.activities), list(changes.closes))
+        actions = [(action.action_id, msgspec.msgpack.encode(action)) for action in changes.actions.values()]
+        activities, closes = list(changes.activities), list(changes.closes)
+        await self._in_thread(self._write, accounts, orders, activities, closes, actions)
 
     def load(self) -> SavedDesks:
         return self._now(lambda: load_desks(self._database, self.archive))
@@ -80,7 +91,7 @@ class Store:
 
     async def write_samples(self, samples: list[Sample]) -> None:
         """Points of the portfolio histories, all of one time."""
-        await self._in_thread(self._write, [], [], [], samples)
+        await self._in_thread(self._write, [], [], [], samples, [])
 
     async def read_samples(self, account_id: str, start: int, end: int) -> list[tuple[int, Decimal]]:
         """The points with start <= time <= end, oldest first."""
@@ -131,11 +142,13 @@ class Store:
         orders: list[OrderRecord],
         activities: list[tuple[str, Activity]],
         samples: list[Sample],
+        actions: list[tuple[str, bytes]],
     ) -> None:
         with self._lock, self._database as database:
             database.executemany("INSERT OR REPLACE INTO accounts VALUES (?, ?)", accounts)
             database.executemany(ADD_ORDER, map(order_row, orders))
             database.executemany(ADD_ACTIVITY, [self._activity_row(*activity) for activity in activities])
+            database.executemany(ADD_ACTION, actions)
             rows = [(s.account_id, s.at, str(s.equity), s.closes_day) for s in samples]
             database.executemany(ADD_SAMPLE, rows)
             if samples:

@@ -32,6 +32,7 @@ CREATE TABLE IF NOT EXISTS samples (
     account_id TEXT NOT NULL, at INTEGER NOT NULL, equity TEXT NOT NULL, closes_day INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (account_id, at)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS corporate_actions (action_id TEXT PRIMARY KEY, data BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value BLOB NOT NULL);
 INSERT OR IGNORE INTO meta VALUES ('run', '0');
 """
@@ -40,6 +41,7 @@ ADD_ORDER = (
     "ON CONFLICT (order_id) DO UPDATE SET is_open = excluded.is_open, data = excluded.data"
 )
 ADD_ACTIVITY = "INSERT INTO activities VALUES (?, ?, ?, ?, ?, ?)"
+ADD_ACTION = "INSERT INTO corporate_actions VALUES (?, ?) ON CONFLICT (action_id) DO UPDATE SET data = excluded.data"
 ADD_SAMPLE = (
     "INSERT INTO samples VALUES (?, ?, ?, ?) "
     "ON CONFLICT DO UPDATE SET equity = excluded.equity, closes_day = max(closes_day, excluded.closes_day)"

@@ -9,6 +9,7 @@ import msgspec
 from engine.exchange.account_state import decode_account
 from engine.exchange.activities import ACTIVITY_LIMIT
 from engine.exchange.archive import Archive
+from engine.exchange.corporate import CorporateAction
 from engine.exchange.desk import ORDER_LIMIT, Desk
 from engine.exchange.records import OrderRecord
 from engine.exchange.stored_archive import read_activity, read_order
@@ -22,6 +23,7 @@ class SavedDesks(msgspec.Struct):
     desks: list[tuple[Desk, list[OrderRecord]]] = []
     orders: int = 0
     activities: int = 0
+    actions: list[CorporateAction] = []
 
 
 def load_desks(database: sqlite3.Connection, archive: Archive) -> SavedDesks:
@@ -31,6 +33,9 @@ def load_desks(database: sqlite3.Connection, archive: Archive) -> SavedDesks:
         desk = Desk(decode_account(data), archive)
         found.desks.append((desk, _load_orders(database, desk)))
         _load_activities(database, desk)
+    read_action = msgspec.msgpack.Decoder(CorporateAction).decode
+    rows = database.execute("SELECT data FROM corporate_actions ORDER BY rowid").fetchall()
+    found.actions = [read_action(data) for (data,) in rows]
     found.orders, found.activities = (
         database.execute(f"SELECT coalesce(max(number), 0) FROM {table}").fetchone()[0]
         for table in ("orders", "activities")

@@ -6,6 +6,7 @@ from engine.domain.market import Bar, Quote, Trade, is_crypto
 from engine.exchange.bar_tape import BarTape
 from engine.exchange.columns import Columns
 from engine.exchange.conditions import is_auction, sets_price
+from engine.exchange.prices.acted import scale_quote, scale_trade
 from engine.exchange.prices.base import BarColumns, PriceSource
 from engine.exchange.prices.events import Bands, Cancellation, Correction, LatePrint, Status, TapeEvent
 
@@ -96,6 +97,12 @@ class SymbolTape:
     def _print(self, table: Columns, index: int) -> Trade:
         at, price, size, exchange, conditions, trade_id = table.row(index)
         return Trade(self.symbol, price, size, at, exchange, conditions, trade_id)
+
+    def rescale(self, factor: float, now: int) -> None:
+        """A corporate action moves the price: what is not yet history goes with it."""
+        self.trade = None if self.trade is None else scale_trade(self.trade, factor)
+        self.quote = None if self.quote is None else scale_quote(self.quote, factor)
+        self.bars.rescale(factor, now)
 
     def close_minute(self, now: int) -> Bar | None:
         """Close the growing minute if `now` is past its end."""

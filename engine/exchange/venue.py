@@ -18,19 +18,21 @@ from engine.exchange.archive import Archive
 from engine.exchange.assets import Catalogue
 from engine.exchange.booking import Books
 from engine.exchange.changes import Market, Sample
+from engine.exchange.corporate import Calendar
 from engine.exchange.desk import Desk, open_desk
 from engine.exchange.exits import OCO, Exits, check_exits
 from engine.exchange.fills import AlpacaFill, FillModel
 from engine.exchange.groups import Groups
 from engine.exchange.house import House
 from engine.exchange.intake import open_record
-from engine.exchange.margin import initial_rate
 from engine.exchange.matching import MatchingEngine
-from engine.exchange.orders import AUCTIONS, ZERO, Update
+from engine.exchange.orders import AUCTIONS, Update
 from engine.exchange.phases import Agenda, Phase
+from engine.exchange.prices.acted import ActedPrices
 from engine.exchange.prices.base import PriceSource
 from engine.exchange.records import OrderRecord
 from engine.exchange.refusals import Refusal, forbidden, invalid, not_found, unprocessable
+from engine.exchange.registrar import Registrar
 from engine.exchange.replacement import replacement
 from engine.exchange.sessions import Sessions
 from engine.exchange.tape import TICK_LIMIT, Tape
@@ -55,12 +57,15 @@ class Venue:
         tick_limit: int = TICK_LIMIT,
         archive: Archive | None = None,
         house: House | None = None,
+        actions: Calendar | None = None,
     ) -> None:
+        actions = Calendar() if actions is None else actions
         house = house or House()
         self.catalogue = Catalogue(source.symbols, house.not_shortable, house.hard_to_borrow)
         self.sessions = sessions
         self.source = source
-        self.tape = Tape(source, tick_limit)
+        self.prices = ActedPrices(source, actions)
+        self.tape = Tape(self.prices, tick_limit)
         self.orders_taken = 0
         self._random = Random(f"{seed}/ids")
         self._now = source.tape_start
@@ -69,6 +74,7 @@ class Venue:
         self._engine = MatchingEngine(AlpacaFill() if model is None else model, seed=f"{seed}/fills", phase=phase)
         self.books = Books(self._engine.get, archive, house.fees)
         self._groups = Groups(self._engine, self.books, self._book)
+        self.registrar = Registrar(actions, self.books, self._groups, self._engine, self.tape)
         self._day = TradingDay(self._engine, self._agenda, self._now, self._last_price, self._book, self._end_day)
         self._catch_up(source.start)
 
@@ -112,11 +118,17 @@ class Venue:
     def advance(self, now: int) -> Market:
         """Let the market run to venue time `now`, through every opening and close on the way."""
         market = Market()
+        while (due := self.registrar.calendar.next_due) <= now:
+            self._advance(max(due, self._now), market)
+            self.registrar.act(self._now)
+        self._advance(now, market)
+        return market
+
+    def _advance(self, now: int, market: Market) -> None:
         while self._day.boundary <= now:
             self._run(self._day.boundary, market)
             self._day.turn()
         self._run(now, market)
-        return market
 
     def halt(self, symbol: str, seconds: float) -> None:
         """Stop a symbol from trading for that long from now. Raises Refusal for one that is not traded here."""
@@ -125,9 +137,16 @@ class Venue:
         self.source.halt(symbol, self._now + 1, seconds)
 
     def _catch_up(self, until: int) -> None:
-        """Run to the start, a minute at a time so that the whole past is never in memory at once."""
+        """Run to the start, through the corporate actions of an earlier run."""
+        for action in self.registrar.calendar.taken(self._now, until):
+            self._run_quietly(action.effective_at)
+            self.registrar.move_price(action)
+        self._run_quietly(until)
+
+    def _run_quietly(self, until: int) -> None:
+        """A minute at a time, so that the whole past is never in memory at once."""
         while self._now < until:
-            self.advance(min(self._now + 60 * NANOSECONDS, until))
+            self._advance(min(self._now + 60 * NANOSECONDS, until), Market())
 
     def submit(self, desk: Desk, ticket: Ticket, now: int, replaces: OrderRecord | None = None) -> OrderRecord:
         """Take an order. Raises Refusal; then nothing has changed. Returns the order as it was accepted, before it
@@ -213,18 +232,7 @@ class Venue:
             )
             if record.covered_by:
                 continue
-            closing = desk.account.quantity(record.symbol) * record.side.sign < 0
-            unit = ZERO if closing else record.limit_price or self.ask_of(record.symbol)
-            rate = initial_rate(record.symbol, unit, short=record.side is Side.SELL)
-            hold = Hold(
-                symbol=record.symbol,
-                side=record.side,
-                quantity=record.remaining,
-                unit_value=unit,
-                rate=rate,
-                closes=closing,
-            )
-            desk.account.hold(record.order_id, hold)
+            desk.account.hold(record.order_id, rules.held_by(record, desk.account, self.ask_of(record.symbol)))
         desk.restored()
 
     def sample_equity(self, now: int) -> list[Sample]:
@@ -239,7 +247,7 @@ class Venue:
     def _run(self, until: int, market: Market) -> None:
         if until < self._now:
             return
-        for event in self.source.step(until):
+        for event in self.prices.step(until):
             bar = self.tape.on_event(event, self.is_open)
             if bar is not None:
                 market.minutes.append(bar)

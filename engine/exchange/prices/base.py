@@ -58,12 +58,21 @@ class BarColumns(msgspec.Struct, frozen=True, eq=False):
 
 class PriceSource(Protocol):
     symbols: tuple[str, ...]
-    tape_start: int
-    """Venue time of the first event that `step` can give; the bars of `minute_bars` end before it."""
-    start: int
-    """Venue time at which the exchange opens its doors; what is before it is history by then."""
-    end: int | None
-    """Venue time after which nothing more comes, or None for an endless tape."""
+
+    @property
+    def tape_start(self) -> int:
+        """Venue time of the first event that `step` can give; the bars of `minute_bars` end before it."""
+        ...
+
+    @property
+    def start(self) -> int:
+        """Venue time at which the exchange opens its doors; what is before it is history by then."""
+        ...
+
+    @property
+    def end(self) -> int | None:
+        """Venue time after which nothing more comes, or None for an endless tape."""
+        ...
 
     def step(self, until: int) -> list[TapeEvent]:
         """The events after those given so far, up to and including venue time `until`, in order of time."""

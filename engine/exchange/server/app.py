@@ -16,6 +16,8 @@ from engine.domain.market import NANOSECONDS
 from engine.exchange.server.account import AccountRoutes
 from engine.exchange.server.admin import AdminRoutes
 from engine.exchange.server.auctions import AuctionRoutes
+from engine.exchange.server.contracts import ContractRoutes
+from engine.exchange.server.corporate import CorporateRoutes
 from engine.exchange.server.data_stream import DataStreams
 from engine.exchange.server.fakepaca import fakepaca
 from engine.exchange.server.floor import Counters, Floor
@@ -160,7 +162,8 @@ class ExchangeServer:
 
     def _market_state(self) -> MarketState:
         venue = self.venue
-        levels = {symbol: tape.last_price for symbol, tape in venue.tape.symbols.items() if tape.last_price > 0}
+        known = {symbol: tape.last_price for symbol, tape in venue.tape.symbols.items() if tape.last_price > 0}
+        levels = {symbol: venue.prices.level(symbol, price) for symbol, price in known.items()}
         return MarketState(levels=levels, recording=recording(self.options, venue.source), at=venue.now)
 
     async def _listen(self) -> None:
@@ -174,11 +177,13 @@ class ExchangeServer:
             TradingRoutes,
             AccountRoutes,
             HistoryRoutes,
+            CorporateRoutes,
             AuctionRoutes,
             MarketDataRoutes,
             ScreenerRoutes,
             MarketControl,
             WatchlistRoutes,
+            ContractRoutes,
         ):
             app.add_routes(part(floor).routes())
         app.add_routes(ReferenceRoutes().routes())

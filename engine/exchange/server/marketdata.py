@@ -9,6 +9,7 @@ import numpy as np
 from aiohttp import web
 
 from engine.exchange import wire
+from engine.exchange.adjustment import adjust
 from engine.exchange.columns import Columns
 from engine.exchange.prices.base import BarColumns
 from engine.exchange.server.asked import CRYPTO, STOCKS, asked_symbols, only, single_symbol
@@ -51,9 +52,13 @@ class MarketDataRoutes:
     async def bars(self, request: web.Request) -> web.Response:
         length = parse_timeframe(request.query.get("timeframe", "1Min"))
         now = self._floor.venue.now
+        adjustment = (request.query.get("adjustment") or "raw").split(",")
+        actions = self._floor.venue.registrar.calendar
 
         def rows(tape: SymbolTape, start: int, end: int, most: int, newest: bool) -> list[Row]:
-            found = _bars(tape, length, start, end, now, most, newest)
+            source = _source(tape, length, start, end, now)
+            source = adjust(source, actions.effective(tape.symbol), adjustment, is_daily=not length.is_intraday)
+            found = _join(source, length, start, most, newest)
             return _in_order(list(zip(found.timestamp.tolist(), wire.bars(found), strict=True)), most, newest)
 
         return self._history(request, "bars", rows)
@@ -125,10 +130,14 @@ class MarketDataRoutes:
         return reply({"symbol": symbol, key: found.get(symbol, []), "next_page_token": token})
 
 
-def _bars(tape: SymbolTape, length: BarLength, start: int, end: int, now: int, most: int, newest: bool) -> BarColumns:
-    """The first or last `most` bars that start in [start, end]."""
+def _source(tape: SymbolTape, length: BarLength, start: int, end: int, now: int) -> BarColumns:
+    """The minutes or days that bars of a length are made of."""
     first = length.start_of(start)
-    source = tape.minute_bars(first, end) if length.is_intraday else tape.daily_bars(first, end, now)
+    return tape.minute_bars(first, end) if length.is_intraday else tape.daily_bars(first, end, now)
+
+
+def _join(source: BarColumns, length: BarLength, start: int, most: int, newest: bool) -> BarColumns:
+    """The first or last `most` bars that start at `start` or later."""
     found = length.join(source)
     found = found[int(np.searchsorted(found.timestamp, start)) :]
     return found[-most:] if newest else found[:most]

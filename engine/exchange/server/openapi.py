@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from engine.exchange.server import openapi_schemas as shapes
+from engine.exchange.server.openapi_corporate import contract_operations, corporate_operations
 from engine.exchange.server.openapi_data import data_operations
 from engine.exchange.server.openapi_operation import Operation
 from engine.exchange.server.openapi_schemas import DAY, FLAG, TEXT, TIME, Schema, listed, ref, words
@@ -106,7 +107,7 @@ def document(symbols: Iterable[str]) -> dict[str, Any]:
     """The document of an exchange that trades `symbols`. Streams are not REST and are not in it."""
     names = sorted(symbols)
     paths: dict[str, dict[str, Any]] = {}
-    for part in (_orders, _account, _watchlists, data_operations, _admin):
+    for part in (_orders, _account, _watchlists, corporate_operations, contract_operations, data_operations, _admin):
         for operation in part():
             paths.setdefault(operation.path, {})[operation.method] = operation.shown(names)
     schemes = {key: {"type": "apiKey", "in": "header", "name": key} for key in KEYS}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from engine.exchange.server.asked import CRYPTO
-from engine.exchange.server.openapi_schemas import UUID, Schema, ref, words
+from engine.exchange.server.openapi_schemas import TEXT, UUID, Schema, ref, words
 
 
 class Operation:
@@ -57,9 +57,11 @@ class Operation:
             "symbol": {"type": "string", "enum": symbols},
             "order_id": UUID,
             "list_id": UUID,
+            "action_id": UUID,
+            "contract": TEXT,
             "market": words("stocks", "crypto"),
             "ticktype": words("trade", "quote"),
-            "kind": words("FILL", "DIV", "FEE", "CFEE", "TRANS"),
+            "kind": words("FILL", "DIV", "FEE", "CFEE", "SPLIT", "TRANS"),
             "number": {"type": "integer", "minimum": 1},
         }
         for name, schema in known.items():

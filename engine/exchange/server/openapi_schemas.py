@@ -66,6 +66,7 @@ def page(key: str, row: Schema, single: bool) -> Schema:
     return record({**rows, "next_page_token": maybe(TEXT)})
 
 
+_ACTIONS = words("forward_split", "reverse_split", "cash_dividend")
 _CLIENT_ID: Schema = {"type": "string", "maxLength": 128, "pattern": "^[ -~]*$"}
 _TRADES = {"t": TIME, "p": NUMBER, "s": NUMBER}
 _QUOTES = {"t": TIME, "bp": NUMBER, "bs": NUMBER, "ap": NUMBER, "as": NUMBER}
@@ -245,5 +246,26 @@ def schemas(symbols: list[str]) -> dict[str, Schema]:
         | {"additionalProperties": False},
         "Halt": record({"symbol": symbol}, seconds={"type": "number", "exclusiveMinimum": 0, "maximum": 86_400})
         | {"additionalProperties": False},
+        "Announcement": record(
+            {
+                "id": UUID,
+                "ca_type": words("dividend", "split"),
+                "ca_sub_type": words("cash", "stock_split", "reverse_split"),
+                "initiating_symbol": symbol,
+                **dict.fromkeys(("declaration_date", "ex_date", "record_date", "payable_date"), DAY),
+                **dict.fromkeys(("cash", "old_rate", "new_rate"), MONEY),
+            }
+        ),
+        "CorporateAction": record({"action_id": UUID, "kind": _ACTIONS, "symbol": symbol, "ex_date": DAY}),
+        "CorporateActionRequest": record(
+            {"type": _ACTIONS, "symbol": symbol},
+            ex_date=DAY,
+            payable_date=DAY,
+            new_rate=AMOUNT,
+            old_rate=AMOUNT,
+            cash=AMOUNT,
+            special=FLAG,
+            cash_in_lieu=FLAG,
+        ),
         "Health": record({"status": TEXT, "requests": WHOLE, "orders": WHOLE, "fills": WHOLE, "failures": WHOLE}),
     }  # fmt: skip

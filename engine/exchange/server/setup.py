@@ -7,6 +7,7 @@ from pathlib import Path
 from engine.domain.errors import ConfigurationError
 from engine.domain.market import NANOSECONDS
 from engine.exchange.assets import DEFAULT_SYMBOLS, Catalogue
+from engine.exchange.corporate import Calendar
 from engine.exchange.fees import Fees
 from engine.exchange.fills import AlpacaFill, FillModel, RealisticFill
 from engine.exchange.house import House
@@ -111,6 +112,7 @@ def build_venue(options: ExchangeOptions, source: PriceSource, sessions: Session
         tick_limit=TICK_LIMIT if options.replay is None else REPLAY_TICKS,
         archive=saved.archive,
         house=build_house(options),
+        actions=Calendar(saved.accounts.actions),
     )
     for desk, records in saved.accounts.desks:
         venue.restore(desk, records)

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from engine.domain.orders import OrderType, TimeInForce
 from engine.exchange import wire, wire_account
+from engine.exchange.adjustment import adjust
 from engine.exchange.archive import OrderQuery
 from engine.exchange.assets import Asset
 from engine.exchange.desk import Desk
@@ -21,8 +22,10 @@ from engine.exchange.refusals import Refusal, invalid, not_found
 from engine.exchange.server.floor import Floor
 from engine.exchange.server.http import DESK, read_json, reply
 from engine.exchange.server.times import query_flag, query_integer, query_list, query_time, query_word
+from engine.exchange.sessions import midnight
 from engine.exchange.ticket import read_client_order_id, read_order
 from engine.exchange.triggers import to_decimal
+from engine.exchange.venue import Venue
 
 _REPLACE_TIMES = (TimeInForce.DAY, TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK)
 
@@ -138,11 +141,20 @@ class TradingRoutes:
         asset = venue.catalogue.find(symbol)
         if asset is None:
             raise not_found(f"asset not found for {symbol}")
-        daily = venue.source.daily_bars(symbol)
-        previous = to_decimal(float(daily.close[-1])) if len(daily) else Decimal(0)
         return wire_account.position(
-            desk.account.holdings[symbol], asset, venue.price_of(symbol), previous, desk.account.available(symbol)
+            desk.account.holdings[symbol],
+            asset,
+            venue.price_of(symbol),
+            _previous_close(venue, symbol),
+            desk.account.available(symbol),
         )
+
+
+def _previous_close(venue: Venue, symbol: str) -> Decimal:
+    """The close of the last day before today, as a split since then makes it; 0 when there is none."""
+    days = venue.tape.symbols[symbol].daily_bars(0, midnight(venue.now) - 1, venue.now)[-1:]
+    days = adjust(days, venue.registrar.calendar.effective(symbol), ["split"], is_daily=True)
+    return to_decimal(float(days.close[-1])) if len(days) else Decimal(0)
 
 
 def _order_query(query: Mapping[str, str]) -> OrderQuery:
