@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QMessageBox
 
+from console.paper import paper_actions
 from console.widgets.palette import Command, Palette
 from console.window import Action, Window
 
@@ -47,6 +48,7 @@ def menu_actions(desk: Desk) -> list[Action]:
         Action("&Processes", "&Start all", "processes.start_all", lambda: processes("start")),
         Action("&Processes", "S&top all", "processes.stop_all", lambda: processes("stop")),
         Action("&Processes", "&Restart all", "processes.restart_all", lambda: processes("restart")),
+        *paper_actions(desk),
         Action("&Help", "&About Paddock", "help.about", lambda: _about(window)),
     ]
 

@@ -111,12 +111,15 @@ class Desk:
         if not self._priced and any(quote.last for quote in self.control.views.quotes):
             self._priced = True
             mark("price")
-        self.window.status.show_summary(self.control.views.summary, self._lag.p99, self._running)
+        self.show_summary()
         standing = sum(row.state in STANDING for row in self.control.views.errors)
         title = f"Errors && Alerts ({standing})" if standing else "Errors && Alerts"
         self.window.tabs.setTabText(self._position("errors"), title)
         if not self.window.isMinimized():
             self._panel.tick()
+
+    def show_summary(self) -> None:
+        self.window.status.show_summary(self.control.views.summary, self._lag.p99, self._running)
 
     def _look_now(self) -> None:
         self._panel.refresh()

@@ -21,7 +21,7 @@ class StatusBar(QStatusBar):
         self.setSizeGripEnabled(False)
         self._badge = label("", "", "status.badge")
         self.addWidget(self._badge)
-        names = ("state", "feed", "broker", "hub", "market", "loop")
+        names = ("faults", "state", "feed", "broker", "hub", "market", "loop")
         self._parts = {name: self._part(name) for name in names}
         self._message = label("", "muted")
         self.addWidget(self._message, 1)
@@ -52,6 +52,7 @@ class StatusBar(QStatusBar):
         self._set("broker", summary.broker_state, f"broker{latency}", "the venue's last answer")
         self._set("hub", summary.hub_state, f"hub {summary.hub_name}", "messages between processes")
         self._show_market(summary)
+        self._show_faults(summary.armed_faults)
         state = "bad" if lag > LAG_BAD else "warning" if lag > LAG_WARNING else "good"
         self._set("loop", state, f"loop {lag:.0f} ms", "how late the window's event loop answers (99th percentile)")
         zone = "ET" if summary.market_time else ""
@@ -67,6 +68,15 @@ class StatusBar(QStatusBar):
         speed = f" ×{summary.market_speed:g}" if summary.market_speed != 1 else ""
         text = f"market {'OPEN' if summary.market_open else 'CLOSED'}{speed}" + ("" if always or left < 0 else change)
         self._set("market", "good" if summary.market_open else "unknown", text, "the venue's session")
+
+    def _show_faults(self, armed: tuple[str, ...]) -> None:
+        """Only while there are any, so that nobody takes what the exchange was told to do for the truth."""
+        self._parts["faults"].setVisible(bool(armed))
+        if armed:
+            text = "1 fault armed" if len(armed) == 1 else f"{len(armed)} faults armed"
+            self._set(
+                "faults", "warning", text, "The exchange was told to misbehave (menu Paper):\n" + "\n".join(armed)
+            )
 
     def _part(self, name: str) -> QLabel:
         part = label("", "muted", f"status.{name}")

@@ -56,6 +56,19 @@ class LogLine(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
+class ExchangeFault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the local exchange is to do wrong, as its route /paddock/faults takes it: see docs/exchange.md."""
+
+    kind: str
+    count: int = 1
+    status: int = 500
+    seconds: float = 1.0
+    after: bool = False
+    path: str = ""
+    method: str = ""
+    stream: str = "all"
+
+
 class BacktestJob(Protocol):
     """A backtest running in a child process."""
 
@@ -98,6 +111,12 @@ class EngineControl(Protocol):
     async def stop_processes(self, names: Sequence[str]) -> None: ...
 
     async def restart_processes(self, names: Sequence[str]) -> None: ...
+
+    async def exchange_fault(self, fault: ExchangeFault) -> None:
+        """Arm or carry out a fault of the local exchange; the kind clear disarms them all. What is armed is in
+        `views.summary.armed_faults`. Raises PaddockError in paper and live, where there is no exchange of ours.
+        """
+        ...
 
     def process_log(self, name: str, after: int = 0) -> list[LogLine]: ...
 

@@ -193,6 +193,8 @@ class Summary(msgspec.Struct, kw_only=True):
     next_change: int = 0
     """When the market next opens or closes, by the venue's time."""
     market_speed: float = 1.0
+    armed_faults: tuple[str, ...] = ()
+    """What the local exchange is told to do wrong, in words."""
 
 
 Row = TypeVar("Row")

@@ -15,7 +15,7 @@ from engine.broker.trade_updates import StreamState, TradeUpdates
 from engine.bus import Bus
 from engine.clock import Clock, IdFactory, SystemClock
 from engine.config.settings import Settings
-from engine.control import EmergencyReport, LogLine, Placed, Verdict
+from engine.control import EmergencyReport, ExchangeFault, LogLine, Placed, Verdict
 from engine.domain.errors import DataError, PaddockError, UnavailableError
 from engine.domain.events import Severity, TradingState
 from engine.domain.market import Bar, Timeframe
@@ -27,6 +27,7 @@ from engine.installation import Installation
 from engine.observability import logs
 from engine.observability.errors import ErrorBook
 from engine.orchestrator.backtests import BacktestDesk, RunningBacktest
+from engine.orchestrator.exchange_faults import ExchangeFaults
 from engine.orchestrator.market import HistoryDesk, MarketMemory
 from engine.orchestrator.plan import EXCHANGE, HUB, Venue, limits_of, plan, sleeve_plan
 from engine.orchestrator.projection import Projection
@@ -78,6 +79,7 @@ class TradingEngine:
         self._clock = clock or SystemClock()
         self._ids = IdFactory(self._clock)
         self._venue = Venue(settings)
+        self._faults = ExchangeFaults(lambda: self._venue.url, self.views.summary)
         self._market = MarketMemory(self.views.quotes, self._clock)
         self._hub = private_hub_address(installation.run)
         self._transport = ZeromqTransport(self._hub, NAME, self._clock)
@@ -175,6 +177,8 @@ class TradingEngine:
         await core.refresh_account()
         self._spawn(self._updates.run(), "trade-updates")
         self._spawn(pulse.run(), "pulse")
+        if self._venue.is_local:
+            self._spawn(self._faults.run(), "exchange-faults")
         self._router.on_signal = desk.take
         self._router.on_order_end = desk.wake
 
@@ -281,6 +285,11 @@ class TradingEngine:
 
     async def restart_processes(self, names: Sequence[str]) -> None:
         await self._supervisor.restart(names)
+
+    async def exchange_fault(self, fault: ExchangeFault) -> None:
+        if not self._venue.is_local:
+            raise PaddockError("Alpaca cannot be told to fail.", "Try faults in the demo or in a replay.")
+        await self._faults.set(fault)
 
     def process_log(self, name: str, after: int = 0) -> list[LogLine]:
         return self._supervisor.log(name, after)

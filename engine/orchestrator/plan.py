@@ -41,6 +41,11 @@ class Venue:
         self._url = url
 
     @property
+    def url(self) -> str:
+        """Of the built-in exchange; empty while it is not known."""
+        return self._url
+
+    @property
     def address(self) -> VenueAddress:
         if self.is_local:
             return VenueAddress.local(self._url, "demo", "demo")

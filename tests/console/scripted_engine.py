@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from engine.backtest.result import BacktestResult, BacktestSpec
-from engine.control import EmergencyReport, LogLine, Placed, Verdict
+from engine.control import EmergencyReport, ExchangeFault, LogLine, Placed, Verdict
 from engine.domain.errors import UnavailableError
 from engine.domain.events import Severity
 from engine.domain.market import Bar, Timeframe
@@ -115,6 +115,9 @@ class ScriptedEngine:
         return EmergencyReport(
             flat=True, text="FLAT CONFIRMED", steps=["1"], open_orders=[], open_positions=[], milliseconds=1.0
         )
+
+    async def exchange_fault(self, fault: ExchangeFault) -> None:
+        self.asked.append(("fault", fault))
 
     def process_log(self, name: str, after: int = 0) -> list[LogLine]:
         lines = [
