@@ -6,10 +6,10 @@ import asyncio
 import logging
 from decimal import Decimal
 
-from engine.domain.events import TradingState
+from engine.domain.events import Severity, TradingState
 from engine.domain.portfolio import Account
 from engine.execution.alarms import Alarms
-from engine.risk.breaker import state_for
+from engine.risk.breaker import drawdown_warning, state_for
 from engine.risk.limits import Limits
 from engine.storage.journal import Fact, Journal, Recovered
 
@@ -28,6 +28,7 @@ class TradingSwitch:
         self.state = TradingState(state)
         self.reason = reason
         self._peak = Decimal(recovered.facts.get(PEAK_FACT, "0"))
+        self._warned = False
 
     def turn(self, state: TradingState, reason: str) -> None:
         """Holds at once; `write` makes it last."""
@@ -42,11 +43,19 @@ class TradingSwitch:
         """Let losses turn it down; only a person turns it up again. Raises OrderError as `write` does."""
         if account.equity > self._peak:
             self._peak = account.equity
+            self._warned = False
             self._journal.append_soon(Fact(PEAK_FACT, str(self._peak))).add_done_callback(_report_failure)
+        self._warn(drawdown_warning(account, self._peak, limits))
         wanted, reason = state_for(account, self._peak, limits)
         if _SEVERITY[wanted] > _SEVERITY[self.state]:
             self.turn(wanted, reason)
             await self.write()
+
+    def _warn(self, warning: str) -> None:
+        """Once for each peak."""
+        if warning and not self._warned:
+            self._warned = True
+            self._alarms.alert("risk", warning, "Reduce risk, or see [risk] max_drawdown.", Severity.WARNING)
 
 
 def _report_failure(written: asyncio.Future[None]) -> None:

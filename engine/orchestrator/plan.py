@@ -74,6 +74,8 @@ def limits_of(settings: Settings) -> Limits:
         for name, value in (("orders_per_day", 20_000), ("orders_per_day_and_sleeve", 10_000)):
             if name not in settings.risk.model_fields_set:
                 chosen[name] = value
+    for name in ("restricted", "allowed"):
+        chosen[name] = frozenset(chosen[name])
     return Limits(**chosen)
 
 

@@ -25,6 +25,14 @@ def state_for(account: Account, peak: Decimal, limits: Limits) -> tuple[TradingS
     return TradingState.ACTIVE, ""
 
 
+def drawdown_warning(account: Account, peak: Decimal, limits: Limits) -> str:
+    """What to tell of a fall from the peak that is not yet one to stop for; empty when there is nothing to tell."""
+    fall = float((peak - account.equity) / peak) if peak > 0 else 0.0
+    if not limits.drawdown_alert <= fall < limits.max_drawdown:
+        return ""
+    return f"Equity is {fall:.1%} below its peak of ${peak:,.2f}; at {limits.max_drawdown:.0%} trading is halted."
+
+
 class RepetitionWatch:
     """Pauses a sleeve in a symbol when it filled too many orders one way in a short time."""
 

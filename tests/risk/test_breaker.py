@@ -56,6 +56,20 @@ def test_a_fall_from_the_peak_counts_though_the_venue_names_no_close_of_yesterda
     assert state_for(worth("100000", last="0"), Decimal(100_000), LIMITS)[0] is TradingState.ACTIVE
 
 
+async def test_half_of_the_fall_that_halts_is_told_once_for_each_peak(
+    tmp_path: Path, told: tuple[Bus, list[str]]
+) -> None:
+    bus, states = told
+    clock = ManualClock(1)
+    journal, recovered = open_journal(tmp_path / "orders.db")
+    switch = TradingSwitch(journal, recovered, Alarms(bus, clock, IdFactory(clock)))
+    for equity in ("100000", "95000.01", "95000", "94000", "96000", "95000", "100001", "95000"):
+        await switch.follow(worth(equity, last=equity), LIMITS)
+    await journal.close()
+    await bus.close()
+    assert states == ["alert", "alert"], "at 95,000, and again after a new peak"
+
+
 def fill(order: int, side: Side = Side.BUY, sleeve: str = "bot", symbol: str = "SPY") -> Fill:
     return Fill(
         execution_id=f"e{order}", client_order_id=str(order), venue_order_id="v", symbol=symbol, side=side,
@@ -114,4 +128,4 @@ async def test_losses_only_turn_down_and_what_was_decided_outlives_the_process(
     assert again.state is TradingState.HALTED
     await journal.close()
     await bus.close()
-    assert states == ["REDUCING", "HALTED", "ACTIVE", "HALTED"]
+    assert [state for state in states if state != "alert"] == ["REDUCING", "HALTED", "ACTIVE", "HALTED"]

@@ -226,3 +226,91 @@ def test_a_sleeve_closes_only_what_is_still_at_the_venue() -> None:
     assert rule(msgspec.structs.replace(closing, quantity=Decimal(2)), **elsewhere) == ""
     own = {"net_position": Decimal(8), "sleeve_position": Decimal(5), "external_position": Decimal(3)}
     assert rule(closing, **own) == ""
+
+
+def test_an_order_with_a_stop_is_worth_its_stop_and_three_percent() -> None:
+    stop = msgspec.structs.replace(request("2"), type=OrderType.STOP, stop_price=Decimal(110))
+    assert check(stop, context()).notional == Decimal("226.60")
+    limited = msgspec.structs.replace(stop, type=OrderType.STOP_LIMIT, limit_price=Decimal(111))
+    assert check(limited, context()).notional == Decimal(222)
+    trailing = msgspec.structs.replace(
+        stop, type=OrderType.TRAILING_STOP, stop_price=None, trail_percent=Decimal(5)
+    )  # fmt: skip
+    assert check(trailing, context()).notional == Decimal("216.30")
+    below = msgspec.structs.replace(stop, stop_price=Decimal(100))
+    assert rule(below) == "stop_side"
+
+
+def test_working_stops_count_as_what_they_may_become() -> None:
+    stop = order(type=OrderType.STOP, limit_price=None, stop_price=Decimal(110), quantity=Decimal(90))
+    assert rule(request("7", limit="100"), open_orders=(stop,)) == ""
+    assert rule(request("11", limit="100"), open_orders=(stop,)) == "position_size"
+
+
+def test_a_bracket_makes_sense_on_both_sides() -> None:
+    bracket = msgspec.structs.replace(request(limit="100"), take_profit=Decimal(105), stop_loss=Decimal(95))
+    assert rule(bracket) == ""
+    assert rule(msgspec.structs.replace(bracket, take_profit=Decimal(100))) == "exits"
+    assert rule(msgspec.structs.replace(bracket, stop_loss=Decimal(100))) == "exits"
+    assert rule(msgspec.structs.replace(bracket, stop_loss=Decimal("99.999"))) == "tick_size"
+
+
+def test_slices_of_one_order_never_trade_more_than_it() -> None:
+    piece = msgspec.structs.replace(request("4"), parent_id="twap-1", parent_quantity=Decimal(10))
+    assert rule(piece, sliced=Decimal(6)) == ""
+    assert rule(piece, sliced=Decimal(7)) == "slices"
+    assert rule(msgspec.structs.replace(piece, parent_quantity=None)) == "slices"
+
+
+def test_outside_regular_hours_limit_orders_pass_with_a_wider_collar() -> None:
+    early = {"market_open": False, "extended_open": True}
+    asked = msgspec.structs.replace(request(limit="105"), extended_hours=True)
+    assert rule(asked, **early) == ""
+    assert rule(msgspec.structs.replace(asked, limit_price=Decimal("105.01")), **early) == "price_collar"
+    assert rule(request(limit="100"), **early) == "market_open"
+    assert rule(asked, market_open=False, extended_open=None) == "market_open"
+    assert rule(msgspec.structs.replace(request(), extended_hours=True), **early) == "order_terms"
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"asset": None}, "asset_known"),
+        ({"asset": msgspec.structs.replace(ASSET, tradable=False)}, "asset_tradable"),
+        ({"rate_used": 0.8}, ""),
+        ({"rate_used": 0.81}, "broker_rate"),
+        ({"mismatch": "The key is a paper key."}, "live_account"),
+        ({"limits": Limits(restricted=frozenset({"SPY"}))}, "restricted"),
+        ({"limits": Limits(allowed=frozenset({"AAPL"}))}, ""),
+        ({"limits": Limits(allowed=frozenset({"AAPL"})), "live": True}, "allowed"),
+        ({"account": msgspec.structs.replace(ACCOUNT, status="SUBMITTED")}, "account_active"),
+        ({"account": msgspec.structs.replace(ACCOUNT, suspended_by_user=True)}, "account_usable"),
+        ({"account": msgspec.structs.replace(ACCOUNT, pattern_day_trader=True)}, ""),
+    ],
+)
+def test_asset_lists_address_and_flags_count(changes: dict[str, Any], expected: str) -> None:
+    assert rule(request(), **changes) == expected
+
+
+def test_a_signal_that_has_expired_places_nothing() -> None:
+    assert rule(msgspec.structs.replace(request(), expires_at=NOW)) == ""
+    assert rule(msgspec.structs.replace(request(), expires_at=NOW - 1)) == "expired"
+
+
+def test_shares_that_cannot_be_borrowed_are_not_sold_short() -> None:
+    sale = request(side=Side.SELL)
+    assert rule(sale, asset=msgspec.structs.replace(ASSET, easy_to_borrow=False)) == "short_sale"
+    assert rule(sale, asset=msgspec.structs.replace(ASSET, shortable=False)) == "short_sale"
+    assert rule(sale, limits=Limits(short_sales=False)) == "short_sale"
+    hard = Limits(hard_to_borrow=True)
+    assert rule(sale, asset=msgspec.structs.replace(ASSET, easy_to_borrow=False), limits=hard) == ""
+
+
+def test_the_verdict_tells_every_number_it_saw() -> None:
+    seen = check(request("2"), context(net_position=Decimal(3), gross_exposure=Decimal(300))).values
+    expected = {
+        "order price": 103, "notional": 206, "reference price": 100, "quote age": 1, "gross exposure": 300,
+        "gross exposure after": 506, "position after": 5, "net position": 3, "gross exposure limit": 100_000,
+        "notional limit": 5_000, "position limit": 10_000,
+    }  # fmt: skip
+    assert {name: Decimal(seen[name]) for name in expected} == expected
