@@ -120,8 +120,8 @@ class RiskSection(Section):
             ("max_open_orders_per_symbol", "max_open_orders"),
             ("orders_per_day_and_sleeve", "orders_per_day"),
         ):
-            chosen = {lower, upper} & self.model_fields_set
-            if chosen and getattr(self, lower) > getattr(self, upper):
+            # Only what somebody wrote can contradict: a limit made tighter than another one's default is none.
+            if lower in self.model_fields_set and getattr(self, lower) > getattr(self, upper):
                 raise ValueError(f"{lower} ({getattr(self, lower)}) must not be above {upper} ({getattr(self, upper)})")
         return self
 
