@@ -121,8 +121,9 @@ class RiskSection(Section):
             ("orders_per_day_and_sleeve", "orders_per_day"),
         ):
             # Only what somebody wrote can contradict: a limit made tighter than another one's default is none.
-            if lower in self.model_fields_set and getattr(self, lower) > getattr(self, upper):
-                raise ValueError(f"{lower} ({getattr(self, lower)}) must not be above {upper} ({getattr(self, upper)})")
+            chosen, most = getattr(self, lower), getattr(self, upper)
+            if chosen > most and chosen != type(self).model_fields[lower].default:
+                raise ValueError(f"{lower} ({chosen}) must not be above {upper} ({most})")
         return self
 
 
