@@ -56,6 +56,7 @@ class Bus:
         self._queues: tuple[deque[Any], ...] = tuple(deque() for _ in Priority)
         self._kinds = Kinds(policies, remembered)
         self._conflating = self._kinds.conflating
+        self._yielding = self._kinds.yielding
         self._room = Room(capacity)
         self._lines: list[Line] = []
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -98,7 +99,8 @@ class Bus:
         waiting = len(queue)
         if type(event) in self._conflating and self._kinds.replaces(event):
             return
-        if waiting >= self._capacity and self._kinds.sheds(event):
+        if waiting >= self._capacity and type(event) in self._yielding:
+            self._kinds.shed(event)
             return
         if not waiting & SAMPLE:
             self._stamp(queue)
@@ -109,7 +111,7 @@ class Bus:
     def publish_threadsafe(self, event: Event, priority: Priority = Priority.NORMAL) -> None:
         """From any thread. Waits for room if the policy is to block; another thread's events may come in between."""
         queue = self._queues[priority]
-        if len(queue) >= self._capacity and not self._has_room(queue, event):
+        if len(queue) >= self._capacity and type(event) in self._yielding and not self._has_room(queue, event):
             return
         if type(event) in self._conflating and self._kinds.replaces(event):
             return
@@ -264,8 +266,10 @@ class Bus:
             loop.call_soon_threadsafe(self._run_slice)
 
     def _has_room(self, queue: deque[Any], event: Event) -> bool:
-        blocks = self._kinds.of(type(event)).overflow is Overflow.BLOCK
-        return (blocks and self._room.wait_in_thread(queue)) or not self._kinds.sheds(event)
+        if self._kinds.of(type(event)).overflow is Overflow.BLOCK and self._room.wait_in_thread(queue):
+            return True
+        self._kinds.shed(event)
+        return False
 
     def _go_on(self) -> None:
         self._room.tell()

@@ -89,11 +89,14 @@ class Kind:
 
 
 class Kinds:
-    """Every kind met so far. `known` and `conflating` are read in the innermost loops."""
+    """Every kind met so far. `known`, `conflating` and `yielding` are read in the innermost loops."""
 
     def __init__(self, policies: Mapping[type[Event], Policy], remembered: int) -> None:
         self.known: dict[type, Kind] = {}
         self.conflating = frozenset(kind for kind, policy in policies.items() if policy.key is not None)
+        self.yielding = frozenset(
+            kind for kind, policy in policies.items() if policy.overflow in (Overflow.SHED, Overflow.BLOCK)
+        )
         self._counting = threading.Lock()
         self._policies = policies
         self._remembered = remembered
@@ -110,10 +113,7 @@ class Kinds:
     def replaces(self, event: Event) -> bool:
         return self.of(type(event)).replaces(event)
 
-    def sheds(self, event: Event) -> bool:
-        """Whether it is dropped, and counted, because its queue is full."""
-        kind = self.of(type(event))
-        dropped = kind.overflow in (Overflow.SHED, Overflow.BLOCK)
+    def shed(self, event: Event) -> None:
+        """Count one that is dropped because its queue is full."""
         with self._counting:
-            kind.shed += dropped
-        return dropped
+            self.of(type(event)).shed += 1
