@@ -4,6 +4,7 @@ DATA/paddock.lock           held while a console runs; names its process
 DATA/<environment>/         demo, paper and live never share a file
     orders.db               the order journal
     market.db               candles, quotes and signals
+    dead_letters.db         events that a part of the engine could not take
     exchange/               accounts of the built-in exchange (demo only)
     backtests/RUN/          result of each run
     logs/                   one file per process, and paddock.log
@@ -44,6 +45,10 @@ class Installation:
     @property
     def market_database(self) -> Path:
         return self.folder / "market.db"
+
+    @property
+    def dead_letters(self) -> Path:
+        return self.folder / "dead_letters.db"
 
     @property
     def exchange(self) -> Path:
@@ -99,8 +104,9 @@ class Installation:
 
     def _forget(self) -> None:
         shutil.rmtree(self.exchange, ignore_errors=True)
-        for path in self.folder.glob(f"{self.journal.name}*"):
-            path.unlink()
+        for name in (self.journal.name, self.dead_letters.name):
+            for path in self.folder.glob(f"{name}*"):
+                path.unlink()
 
     def _release(self) -> None:
         if self._lock is not None:

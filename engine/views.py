@@ -150,6 +150,22 @@ class ErrorRow(msgspec.Struct, kw_only=True):
     """open, resolved, muted or regressed"""
 
 
+class DeadLetterRow(msgspec.Struct, kw_only=True):
+    """An event that a part of the engine could not take, kept until a person delivers or discards it."""
+
+    key: str
+    timestamp: int
+    """When it last failed."""
+    kind: str
+    about: str
+    handler: str
+    error: str
+    detail: str
+    attempts: int
+    state: str = "waiting"
+    """waiting, delivering, or interrupted: Paddock ended while it was being delivered, so it may have been"""
+
+
 class ActivityRow(msgspec.Struct, kw_only=True):
     """One line of the Overview's latest list: an alert, fill, order, signal or incident."""
 
@@ -286,6 +302,7 @@ class Views:
         self.bots: Table[BotRow] = Table(500)
         self.health: Table[HealthRow] = Table(200)
         self.errors: Table[ErrorRow] = Table(1_000)
+        self.dead_letters: Table[DeadLetterRow] = Table(1_000)
         self.activity: Table[ActivityRow] = Table(1_000)
         self.equity: list[tuple[int, float]] = []
         """(time, equity), oldest first; thinned by the engine so that it stays below 20,000 points."""

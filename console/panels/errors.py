@@ -1,4 +1,6 @@
-"""Errors & Alerts: groups of errors and warnings of every process on the left, the chosen one in full on the right."""
+"""Errors & Alerts: groups of errors and warnings of every process on the left, the chosen one in full on the right,
+and below them, when there are some, the events that nobody could take.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,7 @@ from PySide6.QtWidgets import QCheckBox, QPlainTextEdit
 from console import format
 from console.models.table import Column, TableModel
 from console.panels.base import Panel
+from console.panels.dead_letters import DeadLetters
 from console.tasks import Tasks
 from console.theme import mono
 from console.widgets.layout import button, card, label, row, splitter
@@ -59,17 +62,21 @@ class Errors(Panel):
         right = card(
             self._message, self._remedy, self._facts, row(self._resolve, self._mute, None), self._detail, stretch=4
         )
-        self.body.addWidget(splitter(left, right, sizes=[760, 460], name="errors.splitter"))
+        self._letters = DeadLetters(control, tasks)
+        self.body.addWidget(splitter(left, right, sizes=[760, 460], name="errors.splitter"), 3)
+        self.body.addWidget(self._letters, 2)
         self._narrow()
         self._show(None)
 
     def refresh(self) -> None:
         self._table.source.refresh()
+        self._letters.refresh()
         if self._table.current_row() is None:
             self._table.select_where(lambda error: True)
 
     def tick(self) -> None:
         self._table.source.retext()
+        self._letters.tick()
         rows = list(self.views.errors)
         standing = [error for error in rows if error.state in STANDING]
         self._count.setText(f"{len(standing)} open · {len(rows) - len(standing)} resolved or muted")

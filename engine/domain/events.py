@@ -107,3 +107,12 @@ class SystemEvent(Event, frozen=True, kw_only=True):
     severity: Severity = Severity.INFO
     remedy: str = ""
     detail: str = ""
+
+
+KINDS: dict[str, type[Event]] = {
+    kind.__name__: kind
+    for kind in (
+        QuoteEvent, BarEvent, SignalEvent, OrderEvent, ExecutionEvent, PortfolioEvent, RiskEvent, SystemEvent,
+    )
+}  # fmt: skip
+"""By the name under which an event is stored."""

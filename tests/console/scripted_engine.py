@@ -16,6 +16,7 @@ from engine.domain.orders import OrderRequest
 from engine.views import (
     ActivityRow,
     BotRow,
+    DeadLetterRow,
     ErrorRow,
     FillRow,
     HealthRow,
@@ -86,6 +87,13 @@ class ScriptedEngine:
                 remedy="Mend it.", count=3, first_seen=now, last_seen=now, detail="Traceback",
             ),
         )  # fmt: skip
+        views.dead_letters.put(
+            "1|window",
+            DeadLetterRow(
+                key="1|window", timestamp=now, kind="OrderEvent", about="buy 5 SPY: new (demo-manual-1)",
+                handler="window", error="ValueError: it broke", detail="Traceback", attempts=2,
+            ),
+        )  # fmt: skip
         views.activity.put("1", ActivityRow(key="1", timestamp=now, kind="fill", text="bought"))
         views.summary.equity = views.summary.last_equity = 100_000.0
         views.equity.extend((now + i * 10**9, 100_000.0 + i) for i in range(50))
@@ -94,7 +102,7 @@ class ScriptedEngine:
         """Commands that only need to be recorded."""
         if name not in {
             "cancel_order", "cancel_all_orders", "close_position", "pause", "resume", "start_processes",
-            "stop_processes", "restart_processes", "watch", "unwatch",
+            "stop_processes", "restart_processes", "watch", "unwatch", "deliver_dead_letters", "discard_dead_letters",
         }:  # fmt: skip
             raise AttributeError(name)
 

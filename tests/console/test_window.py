@@ -90,6 +90,30 @@ def test_process_buttons_reach_the_engine_for_the_selected_rows_only(run: Run, w
     assert engine.asked == [("stop_processes", ["feed"]), ("start_processes", ["exchange"])]
 
 
+def test_undelivered_events_are_delivered_or_discarded_and_out_of_sight_when_there_are_none(
+    run: Run, window: Window
+) -> None:
+    engine = ScriptedEngine()
+
+    async def main() -> None:
+        desk = Desk(engine, window, 50)
+        window.tabs.setCurrentIndex(4)
+        table = find(window, "errors.letters", TableView)
+        assert not find(window, "errors.deliver").isEnabled()
+        await until(lambda: table.select_where(lambda row: True))
+        QTest.mouseClick(find(window, "errors.deliver"), Qt.MouseButton.LeftButton)
+        await until(lambda: engine.asked)
+        QTest.mouseClick(find(window, "errors.discard"), Qt.MouseButton.LeftButton)
+        await until(lambda: len(engine.asked) == 2)
+        assert table.isVisible()
+        engine.views.dead_letters.remove("1|window")
+        await until(lambda: not table.isVisible())
+        await desk.close()
+
+    run(main())
+    assert engine.asked == [("deliver_dead_letters", ["1|window"]), ("discard_dead_letters", ["1|window"])]
+
+
 def test_what_a_click_raises_is_shown_and_recorded(run: Run, window: Window) -> None:
     engine = ScriptedEngine()
 
