@@ -40,8 +40,8 @@ class DeadLetterDesk:
         self._writing: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Raises DataError when the file cannot be used."""
-        self._file = await asyncio.to_thread(DeadLetterFile, self._path)
+        """A file that cannot be read is set aside; trading does not wait for it. Raises DataError when none can be made."""
+        self._file = await asyncio.to_thread(_open, self._path)
         for letter in await self._do(self._file.letters):
             self._show(letter)
 
@@ -147,6 +147,16 @@ class DeadLetterDesk:
                 attempts=letter.attempts, state=letter.state,
             ),
         )  # fmt: skip
+
+
+def _open(path: Path) -> DeadLetterFile:
+    try:
+        return DeadLetterFile(path)
+    except DataError as error:
+        log.warning("%s It is set aside.", error.message)
+        for one in path.parent.glob(f"{path.name}*"):
+            one.replace(one.with_name(f"damaged-{one.name}"))
+        return DeadLetterFile(path)
 
 
 def about(event: Event) -> str:

@@ -28,6 +28,7 @@ from engine.observability import logs
 from engine.observability.errors import ErrorBook
 from engine.orchestrator.backtests import BacktestDesk, RunningBacktest
 from engine.orchestrator.exchange_faults import ExchangeFaults
+from engine.orchestrator.dead_letters import DeadLetterDesk
 from engine.orchestrator.market import HistoryDesk, MarketMemory
 from engine.orchestrator.plan import EXCHANGE, HUB, Venue, limits_of, plan, sleeve_plan
 from engine.orchestrator.projection import Projection
@@ -87,7 +88,8 @@ class TradingEngine:
         self._errors = ErrorBook(self.views.errors, self._clock)
         self._projection = Projection(self.views, self._clock, settings)
         self._router = Router(self._projection, self._errors, self._market, self._history)
-        self._bus = Bus(self._router.handler_failed)
+        self._letters = DeadLetterDesk(installation.dead_letters, self.views.dead_letters, self._clock)
+        self._bus = Bus(self._router.handler_failed, on_dead=self._letters.take, monotonic=self._clock.monotonic)
         self._supervisor = Supervisor(
             self.views.processes, self._clock, log_folder=installation.logs, on_event=self._router.process
         )
@@ -127,6 +129,7 @@ class TradingEngine:
         loop = asyncio.get_running_loop()
         self._handlers = [logs.log_to_file(self._installation.logs), logs.Listener(loop, self._router.own_log)]
         logging.getLogger().addHandler(self._handlers[1])
+        await self._letters.open()
         self._bus.start()
         self._router.join(self._bus)
         self._router.on_process = self._on_process
@@ -200,6 +203,7 @@ class TradingEngine:
             await self._broker.close()
         await self._transport.close()
         await self._bus.close()
+        await self._letters.close()
         if self._journal is not None:
             await self._journal.close()
         for handler in self._handlers:
@@ -325,6 +329,12 @@ class TradingEngine:
         self, component: str, message: str, *, remedy: str = "", detail: str = "", severity: str = "error"
     ) -> None:
         self._errors.record(component, message, severity=Severity(severity), remedy=remedy, detail=detail)
+
+    async def deliver_dead_letters(self, keys: Sequence[str]) -> None:
+        await self._letters.deliver(keys, self._bus.redeliver)
+
+    async def discard_dead_letters(self, keys: Sequence[str]) -> None:
+        await self._letters.discard(keys)
 
     async def start_backtest(self, spec: BacktestSpec) -> RunningBacktest:
         return await self._backtests.start(spec)

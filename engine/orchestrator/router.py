@@ -43,11 +43,12 @@ class Router:
         self._history = history
 
     def join(self, bus: Bus) -> None:
-        bus.subscribe(OrderEvent, self._on_order)
-        bus.subscribe(ExecutionEvent, lambda event: self._projection.fill(event.fill))
-        bus.subscribe(PortfolioEvent, lambda event: self._projection.account(event.account))
-        bus.subscribe(RiskEvent, self._on_risk)
-        bus.subscribe(SystemEvent, self._on_system)
+        """The names find the handlers again when a dead letter is delivered after a restart."""
+        bus.subscribe(OrderEvent, self._on_order, name="orders")
+        bus.subscribe(ExecutionEvent, lambda event: self._projection.fill(event.fill), name="fills")
+        bus.subscribe(PortfolioEvent, lambda event: self._projection.account(event.account), name="account")
+        bus.subscribe(RiskEvent, self._on_risk, name="risk verdicts")
+        bus.subscribe(SystemEvent, self._on_system, name="alerts")
 
     def hub(self, batch: list[Delivery]) -> None:
         for delivery in batch:

@@ -214,6 +214,14 @@ async def test_a_refused_write_keeps_the_letter_in_memory_until_the_disk_is_well
         assert [row.key for row in life.table] == ["a|window"]
 
 
+async def test_a_damaged_file_is_set_aside_and_does_not_keep_the_engine_from_starting(path: Path) -> None:
+    path.write_text("this is not a database, whatever its name says" * 100)
+    async with living(path) as life:
+        life.bus.publish(event("a"))
+        await until(lambda: len(life.table) == 1)
+    assert path.with_name("damaged-dead_letters.db").exists()
+
+
 def test_a_file_that_is_no_database_is_refused_with_a_remedy(path: Path) -> None:
     path.write_text("this is not a database, whatever its name says" * 100)
     with pytest.raises(DataError, match="cannot be read") as refused:
