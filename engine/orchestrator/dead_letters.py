@@ -37,6 +37,7 @@ class DeadLetterDesk:
         self._unwritten: dict[str, tuple[DeadLetter, int]] = {}
         self._file: DeadLetterFile | None = None
         self._turn = asyncio.Lock()
+        self._flushing = asyncio.Lock()
         self._writing: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -109,13 +110,14 @@ class DeadLetterDesk:
 
     async def flush(self) -> None:
         """Write all that waits, and what comes meanwhile. Raises DataError when the disk refuses; nothing is lost then."""
-        while self._unwritten and self._file is not None:
-            batch = dict(self._unwritten)
-            letters = list(batch.values())
-            await self._do(lambda: self._store.keep(letters))  # noqa: B023  awaited at once
-            for key, written in batch.items():
-                if self._unwritten.get(key) is written:
-                    del self._unwritten[key]
+        async with self._flushing:
+            while self._unwritten and self._file is not None:
+                batch = dict(self._unwritten)
+                letters = list(batch.values())
+                await self._do(lambda: self._store.keep(letters))  # noqa: B023  awaited at once
+                for key, written in batch.items():
+                    if self._unwritten.get(key) is written:
+                        del self._unwritten[key]
 
     async def _try_to_write(self) -> None:
         try:

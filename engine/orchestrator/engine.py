@@ -27,8 +27,8 @@ from engine.installation import Installation
 from engine.observability import logs
 from engine.observability.errors import ErrorBook
 from engine.orchestrator.backtests import BacktestDesk, RunningBacktest
-from engine.orchestrator.exchange_faults import ExchangeFaults
 from engine.orchestrator.dead_letters import DeadLetterDesk
+from engine.orchestrator.exchange_faults import ExchangeFaults
 from engine.orchestrator.market import HistoryDesk, MarketMemory
 from engine.orchestrator.plan import EXCHANGE, HUB, Venue, limits_of, plan, sleeve_plan
 from engine.orchestrator.projection import Projection
