@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from engine.cli.exchange_command import exchange
 from engine.cli.options import Data, Demo, Live, Paper, Replay, Seed, Speed, Symbols, report_errors, settings_from
 from engine.domain.errors import ConfigurationError
 
@@ -43,20 +44,7 @@ def headless(
     raise typer.Exit(run_headless(settings))
 
 
-@app.command()
-@report_errors
-def exchange(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free port.")] = 0,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same prices.")] = 1,
-    replay: Replay = None,
-    speed: Annotated[float, typer.Option(help="How many times faster a replay runs.")] = 1.0,
-    symbols: Symbols = None,
-    state: Annotated[Path | None, typer.Option(help="Folder that keeps accounts and orders between runs.")] = None,
-) -> None:
-    """Serve the local exchange: Alpaca's REST and streams on one port."""
-    from engine.cli.exchange import run_exchange
-
-    run_exchange(port=port, seed=seed, replay=replay, speed=speed, symbols=symbols, state=state)
+app.command()(report_errors(exchange))
 
 
 @app.command()

@@ -52,7 +52,7 @@ async def client(url: str) -> AsyncIterator[Client]:
 async def child(state: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, Client]]:
     """The exchange as a process of its own; killed, not stopped, at the end."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "engine.exchange", "--state", str(state), "--symbols", "SPY,TSLA", stdout=-1
+        sys.executable, "-m", "engine.cli", "exchange", "--state", str(state), "--symbols", "SPY,TSLA", stdout=-1
     )
     assert process.stdout is not None
     try:

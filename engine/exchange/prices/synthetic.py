@@ -78,9 +78,10 @@ class SyntheticPrices:
         self._texture = texture
         self._sessions = sessions
         self._profiles = [profile(symbol) for symbol in self.symbols]
-        first = {symbol: (levels or {}).get(symbol, profile(symbol).level) for symbol in self.symbols}
-        self._history = History(seed, self.tape_start, first, sessions=sessions)
-        self._paths = Paths(self._profiles, list(first.values()), seed, start, texture.jumps_per_day)
+        self.levels = {symbol: (levels or {}).get(symbol, profile(symbol).level) for symbol in self.symbols}
+        """The prices at `start`."""
+        self._history = History(seed, self.tape_start, self.levels, sessions=sessions)
+        self._paths = Paths(self._profiles, list(self.levels.values()), seed, start, texture.jumps_per_day)
         self._random = np.random.default_rng((seed, 2, texture.venue))
         self._reporting = Reporting((seed, 3, texture.venue), texture.revisions_per_hour / _PRINT_RATE)
         self._block = self.tape_start

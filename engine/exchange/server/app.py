@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-from collections.abc import Callable
 from types import TracebackType
 
 from aiohttp import web
@@ -52,16 +51,26 @@ _log = logging.getLogger("exchange")
 class ExchangeServer:
     """`async with ExchangeServer(options) as server: server.url`. The market runs from the moment it is entered.
 
+    With `beside`, which runs already, its prices are another venue's around the same mids.
+
     Raises UnavailableError for a port or state folder in use, DataError for a recording that cannot be read.
     """
 
-    def __init__(self, options: ExchangeOptions | None = None, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        options: ExchangeOptions | None = None,
+        clock: Clock | None = None,
+        *,
+        beside: ExchangeServer | None = None,
+    ) -> None:
+        self._beside = beside
         self.options = options or ExchangeOptions()
         self._clock = clock or SystemClock()
         self._runner: web.AppRunner | None = None
         self._pump_task: asyncio.Task[None] | None = None
         self._store: Store | None = None
         self._floor: Floor | None = None
+        self._origin: float | None = None
         self._away: float | None = None
         self._port = 0
         self.url = ""
@@ -101,12 +110,15 @@ class ExchangeServer:
     def _open_books(self, faults: Faults, counters: Counters) -> None:
         options = self.options
         # A simulation goes by wall time from the moment it is asked for; a recording waits until it is loaded.
-        origin = None if options.replay is not None else self._clock.monotonic()
+        self._origin = None if options.replay is not None else self._clock.monotonic()
+        beside = None
+        if self._beside is not None:
+            self._origin, beside = self._beside._origin, self._beside.venue.source
         self._store = Store(options.state, state_file(options))
         saved = Saved(self._store)
-        source, sessions = build_market(options, self._clock.now(), saved)
+        source, sessions = build_market(options, self._clock.now(), saved, beside)
         venue = build_venue(options, source, sessions, saved)
-        clock = VenueClock(self._clock, source.start, options.speed, origin)
+        clock = VenueClock(self._clock, source.start, options.speed, self._origin)
         self._floor = Floor(options, venue, clock, faults, self._store, counters)
 
     async def wait(self, stop: asyncio.Event) -> None:
@@ -256,12 +268,3 @@ class ExchangeServer:
         self._data.publish(market.events, market.minutes, venue.tape.take_revised(), days)
         self._data.publish_test(*fakepaca(before, until))
         return until < target
-
-
-async def serve(options: ExchangeOptions, on_ready: Callable[[str], None], stop: asyncio.Event) -> None:
-    """Run an exchange until `stop` is set. `on_ready` is given its URL once it answers. Raises as ExchangeServer does,
-    and whatever stops the market.
-    """
-    async with ExchangeServer(options) as server:
-        on_ready(server.url)
-        await server.wait(stop)

@@ -14,6 +14,20 @@ from engine.exchange.assets import DEFAULT_SYMBOLS
 from engine.exchange.prices.synthetic import RECENT
 
 MAX_SPEED = 100_000
+_MOST = 1_000_000_000
+_RANGES: dict[str, tuple[float, float]] = {
+    "port": (0, 65_535),
+    "seed": (0, _MOST),
+    "recent_minutes": (0, 1_440),
+    "spread": (0.1, 100),
+    "jumps_per_day": (0, 10_000),
+    "revisions_per_hour": (0, 1_000),
+    "partial_fills": (0, 1),
+    "latency": (0, 60),
+    "rate_limit": (0, _MOST),
+    "symbol_limit": (0, _MOST),
+    "connection_limit": (0, _MOST),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +37,8 @@ class ExchangeOptions:
     host: str = "127.0.0.1"
     port: int = 0
     seed: int = 1
+    venue: int = 0
+    """Its number among venues that stand side by side, which have the same mids and quotes of their own."""
     symbols: tuple[str, ...] = DEFAULT_SYMBOLS
     """For a replay: those to take from the recording; the default takes every one it has."""
     replay: Path | None = None
@@ -78,26 +94,10 @@ class ExchangeOptions:
 
     def __post_init__(self) -> None:
         """Raises ConfigurationError."""
-        if not 0 <= self.port <= 65_535:
-            raise ConfigurationError(
-                f"{self.port} is not a port.", "Choose one from 1024 to 65535, or 0 for a free one."
-            )
-        if not math.isfinite(self.speed) or not 0 < self.speed <= MAX_SPEED:
-            raise ConfigurationError(f"{self.speed} is not a speed.", f"Choose one above 0 and at most {MAX_SPEED}.")
-        if not 0 <= self.recent_minutes <= 1_440:
-            raise ConfigurationError(f"{self.recent_minutes} minutes is not a past.", "Choose from 0 to 1440 minutes.")
-        if not 0 <= self.latency <= 60:
-            raise ConfigurationError(f"{self.latency} s is not a latency.", "Choose from 0 to 60 seconds.")
-        self._check("spread", 0.1, 100)
-        self._check("jumps_per_day", 0, 10_000)
-        self._check("revisions_per_hour", 0, 1_000)
-        rates = (self.sec_fee_rate, self.taf_rate, self.taf_cap, self.crypto_fee_bps)
-        if (
-            not all(rate.is_finite() and rate >= 0 for rate in rates)
-            or self.sec_fee_rate > 1
-            or self.crypto_fee_bps >= 10_000
-        ):
-            raise ConfigurationError("These fees make no sense.", "Choose rates from 0, and less than what is traded.")
+        for name, (smallest, largest) in _RANGES.items():
+            self._check(name, smallest, largest)
+        self._check_speed()
+        self._check_fees()
         if self.loop and self.replay is None:
             raise ConfigurationError("A simulation has no end to begin again at.", "Loop a recording: --replay DIR.")
         if not self.symbols:
@@ -109,3 +109,16 @@ class ExchangeOptions:
         if not smallest <= value <= largest:
             words = name.replace("_", " ")
             raise ConfigurationError(f"{words} cannot be {value}.", f"Choose from {smallest} to {largest}.")
+
+    def _check_speed(self) -> None:
+        if not math.isfinite(self.speed) or not 0 < self.speed <= MAX_SPEED:
+            raise ConfigurationError(f"{self.speed} is not a speed.", f"Choose one above 0 and at most {MAX_SPEED}.")
+
+    def _check_fees(self) -> None:
+        rates = (self.sec_fee_rate, self.taf_rate, self.taf_cap, self.crypto_fee_bps)
+        if (
+            not all(rate.is_finite() and rate >= 0 for rate in rates)
+            or self.sec_fee_rate > 1
+            or self.crypto_fee_bps >= 10_000
+        ):
+            raise ConfigurationError("These fees make no sense.", "Choose rates from 0, and less than what is traded.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from engine.domain.errors import ConfigurationError
@@ -55,8 +56,12 @@ def _wanted(options: ExchangeOptions) -> tuple[str, ...]:
     return () if options.symbols == DEFAULT_SYMBOLS else options.symbols
 
 
-def build_market(options: ExchangeOptions, now: int, saved: Saved) -> tuple[PriceSource, Sessions]:
-    """Raises ConfigurationError for a bad symbol or a state that does not go with a recording, DataError for a
+def build_market(
+    options: ExchangeOptions, now: int, saved: Saved, beside: PriceSource | None = None
+) -> tuple[PriceSource, Sessions]:
+    """With `beside`, the simulation of another venue, the mids are the same as there.
+
+    Raises ConfigurationError for a bad symbol or a state that does not go with a recording, DataError for a
     recording that cannot be read.
     """
     if options.replay is not None:
@@ -65,15 +70,24 @@ def build_market(options: ExchangeOptions, now: int, saved: Saved) -> tuple[Pric
     symbols = (*options.symbols, *sorted(saved.symbols - set(options.symbols)))
     # Accelerated, an earlier run may have been ahead of the wall: its orders stay in the past all the same.
     start = now if saved.market.recording else max(now, saved.market.at)
+    levels: Mapping[str, float] = saved.market.levels
+    if isinstance(beside, SyntheticPrices):
+        if foreign := sorted(set(symbols) - set(beside.symbols)):
+            raise ConfigurationError(
+                f"The accounts in {options.state} have {', '.join(foreign)}, which the first venue does not trade.",
+                "Name these symbols too.",
+            )
+        symbols, start, levels = beside.symbols, beside.start, beside.levels
     sessions: Sessions | None = RealCalendar() if options.calendar == "real" else None
     source = SyntheticPrices(
         symbols,
         options.seed,
         start,
-        levels=saved.market.levels,
+        levels=levels,
         sessions=sessions,
         recent=options.recent_minutes,
         texture=Texture(
+            venue=options.venue,
             spread=options.spread,
             jumps_per_day=options.jumps_per_day,
             revisions_per_hour=options.revisions_per_hour,
