@@ -23,9 +23,10 @@ from tests.faults.network import Network
 from tests.faults.plan import Fault, FaultPlan
 from tests.faults.venue import SYMBOLS, VirtualVenue
 from tests.faults.virtual import VirtualClock, VirtualLoop
+from tests.faults.watch import Watch
 
 SECONDS = 60.0
-CALM = 90.0
+CALM = 75.0
 """Virtual seconds after the last fault in which everything must come right by itself."""
 PEOPLE = ("one", "two")
 DEEDS = (
@@ -43,7 +44,7 @@ class Day:
         self.plan = FaultPlan(Random(f"{seed}/plan"))
         self.venue = VirtualVenue(Random(f"{seed}/venue"), loop, VirtualClock(loop), seed)
         self._network = Network(self.venue, self.plan, Random(f"{seed}/network"), VirtualClock(loop).now)
-        self.wishes: dict[str, str] = {}
+        self.watch = Watch()
         self.placed: dict[str, Placed] = {}
         self.cancelled: set[str] = set()
         self.reports: list[tuple[EmergencyReport, int, int]] = []
@@ -54,21 +55,21 @@ class Day:
         await self.venue.advance()
         trouble = [self._trouble(fault) for fault in (Fault.DISCONNECT, Fault.MUTE, Fault.CLOCK, Fault.KILL)]
         tasks = [self._house(work) for work in (*trouble, self._trade())]
-        market, undertaker = self._house(self._market()), self._house(self._undertaker())
         if (me := asyncio.current_task()) is not None:
             self._network.house.add(me)
         self._live()
+        market, undertaker = self._house(self._market()), self._house(self._undertaker())
         await asyncio.wait(tasks)
         self.plan.calm()
         self._network.mute(False)
         await asyncio.sleep(CALM)
         undertaker.cancel()
         await self._network.settle()
-        await self.life.core.reconcile("end of the day")
-        found = audit(self.venue, self.life.core, self.wishes, self.placed, self.cancelled, self.reports)
+        found = audit(self.venue, self.life.core, self.watch.causes, self.placed, self.cancelled, self.reports)
         await self.life.stop()
         market.cancel()
         audit_journal(found, self.venue, self._path)
+        found.problems += self.watch.problems
         found.problems += [f"a handler failed: {error!r}" for error in self.life.failures]
         return found
 
@@ -81,7 +82,7 @@ class Day:
         self.lives += 1
         self.life = Life(
             self._network, self.plan, Random(self._random.getrandbits(64)), self._clock, self._path, self._quote,
-            self.wishes,
+            self.watch,
         )  # fmt: skip
         self.life.start()
 
@@ -96,7 +97,8 @@ class Day:
     async def _market(self) -> None:
         while True:
             await self.venue.advance()
-            await asyncio.sleep(0.25)
+            self.watch.look(self.life.core)
+            await asyncio.sleep(0.5)
 
     async def _trouble(self, fault: Fault) -> None:
         if not self.plan.has(fault):
@@ -124,7 +126,7 @@ class Day:
 
     async def _trade(self) -> None:
         await asyncio.sleep(1.0)
-        emergency_at = self._random.uniform(10.0, 50.0) if self._random.random() < 0.2 else None
+        emergency_at = self._random.uniform(10.0, 50.0) if self._random.random() < 0.4 else None
         while self._loop.time() < SECONDS:
             await asyncio.sleep(self._random.expovariate(1.5))
             if self.life.is_dead:

@@ -19,6 +19,7 @@ from engine.bus import Bus
 from engine.clock import IdFactory
 from engine.config.settings import Settings
 from engine.domain.errors import OrderError
+from engine.domain.events import OrderEvent
 from engine.domain.orders import Order
 from engine.execution.link import VenueLink
 from engine.execution.signals import SignalDesk
@@ -35,6 +36,7 @@ from tests.faults.network import ADDRESS, Network
 from tests.faults.plan import Fault, FaultPlan
 from tests.faults.venue import SYMBOLS
 from tests.faults.virtual import VirtualClock
+from tests.faults.watch import Watch
 
 LIMITS = Limits(
     max_order_notional=Decimal(50_000), max_order_share=0.5, max_position_share=1.0, orders_per_second=100,
@@ -58,7 +60,6 @@ class Disk:
         self._waiting: deque[Work] = deque()
 
     def put(self, work: Work) -> None:
-        self._life.on_rows(work)
         self._waiting.append(work)
         asyncio.get_running_loop().call_later(self._life.random.uniform(0.0002, 0.004), self._write)
 
@@ -76,10 +77,18 @@ class Disk:
             return
         if plan.strikes(Fault.KILL_AT_WRITE):
             if self._life.random.random() < 0.5:
-                self._commit([work])
+                self._make_durable(work)
             self._life.die()
             return
+        self._make_durable(work)
+
+    def _make_durable(self, work: Work) -> None:
         self._commit([work])
+        for row in work.rows:
+            if row.kind == "order":
+                order = msgspec.json.decode(row.body, type=Order)
+                self._life.watch.durable[order.client_order_id] = order.status
+                self._life.watch.causes.setdefault(order.client_order_id, order.cause_id)
 
 
 class Connection:
@@ -100,12 +109,12 @@ class Connection:
         async with self._turn:
             if self._life.is_dead:
                 await asyncio.Event().wait()
+            if method == "POST" and data is not None:
+                self._life.watch.sent(data)
             return await self._network.carry(method, path, data, self._patience)
 
 
 class Life:
-    """`wishes` collects the cause of each client order id that was written down, over all lives."""
-
     def __init__(
         self,
         network: Network,
@@ -114,7 +123,7 @@ class Life:
         clock: VirtualClock,
         path: Path,
         quote: Callable[[str], tuple[float, float]],
-        wishes: dict[str, str],
+        watch: Watch,
     ) -> None:
         self.plan = plan
         self.random = random
@@ -124,10 +133,12 @@ class Life:
         self.stream_is_up = False
         self._network = network
         self._quote = quote
-        self._wishes = wishes
+        self.watch = watch
+        watch.new_life()
         self.journal, recovered = open_journal(path, lambda commit: Disk(self, commit))
         self.bus = Bus(lambda event, error: self.failures.append(error))
         self.bus.start()
+        self.bus.subscribe(OrderEvent, watch.on_order)
         self.broker = AlpacaBroker(
             ADDRESS, clock, read_timeout=2.0, per_minute=2_000, connect=lambda _, t: Connection(self, network, t)
         )
@@ -169,12 +180,6 @@ class Life:
         self.is_dead = True
         self._network.listen(None)
         self.died.set()
-
-    def on_rows(self, work: Work) -> None:
-        for row in work.rows:
-            if row.kind == "order":
-                order = msgspec.json.decode(row.body, type=Order)
-                self._wishes.setdefault(order.client_order_id, order.cause_id)
 
     async def bury(self) -> None:
         """After `die`: take the remains away, so that the next life can open the journal."""

@@ -106,7 +106,7 @@ class Network:
 
     def _send_later(self, method: str, path: str, data: dict[str, Any] | None, patience: float) -> None:
         async def arrive() -> None:
-            await asyncio.sleep(patience * self._random.choice([0.5, 1.5, 4.0]))
+            await asyncio.sleep(patience * self._random.choice([0.5, 1.5, 4.0, 12.0]))
             await self._venue.answer(method, path, data)
 
         self._spawn(arrive())

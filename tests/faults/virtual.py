@@ -20,25 +20,33 @@ class StuckError(RuntimeError):
     """Everybody waits for somebody else, for ever."""
 
 
-class _Selector(selectors.SelectSelector):
-    """Never sleeps: where the loop would wait, time goes on instead."""
+class _Selector(selectors.BaseSelector):
+    """Never sleeps: where the loop would wait, time goes on instead. No file is ever ready, because none is watched."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.elapsed = 0.0
 
     def select(self, timeout: float | None = None) -> list[Any]:
         if timeout is None:
             raise StuckError("nothing is scheduled and nobody is ready")
-        ready = super().select(0)
-        self.elapsed += TURN
-        if not ready and timeout > 0:
-            self.elapsed += timeout
-        return ready
+        self.elapsed += TURN + max(timeout, 0.0)
+        return []
+
+    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        return selectors.SelectorKey(fileobj, 0, events, data)
+
+    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
+        return selectors.SelectorKey(fileobj, 0, 0, None)
+
+    def get_map(self) -> dict[Any, selectors.SelectorKey]:
+        return {}
+
+    def get_key(self, fileobj: Any) -> selectors.SelectorKey:
+        raise KeyError(fileobj)
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """Deterministic as long as nothing outside of it, such as a thread, has a say."""
+    """Deterministic, because nothing outside of it, such as a thread or a socket, has a say."""
 
     def __init__(self) -> None:
         self._virtual = _Selector()
@@ -46,6 +54,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self._virtual.elapsed
+
+    def call_soon_threadsafe(self, callback: Any, *args: Any, context: Any = None) -> asyncio.Handle:
+        return self.call_soon(callback, *args, context=context)
 
 
 class VirtualClock:
