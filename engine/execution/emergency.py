@@ -18,6 +18,7 @@ from engine.domain.errors import PaddockError
 from engine.domain.market import NANOSECONDS
 from engine.domain.orders import Order, OrderStatus
 from engine.domain.portfolio import VenuePosition
+from engine.execution.flatten import Flattening
 
 PHASE = 10.0
 """Seconds to wait for the cancels, and again for the closing orders."""
@@ -27,20 +28,19 @@ FIRST_PAUSE = 0.02
 LONGEST_PAUSE = 0.5
 
 Doubtful = Callable[[], list[Order]]
-Close = Callable[[VenuePosition], Awaitable[str]]
 T = TypeVar("T")
 
 
 class EmergencyStop:
-    """Needs REST only; works while the stream is down. `close` places closing orders and says what came of them.
+    """Needs REST only; works while the stream is down.
 
     `doubtful` gives our orders of which it is not known whether the venue has them: those on their way are waited for.
     """
 
-    def __init__(self, broker: Broker, clock: Clock, close: Close, doubtful: Doubtful) -> None:
+    def __init__(self, broker: Broker, clock: Clock, flattening: Flattening, doubtful: Doubtful) -> None:
         self._broker = broker
         self._clock = clock
-        self._close = close
+        self._flattening = flattening
         self._doubtful = doubtful
         self._closing: set[asyncio.Task[str]] = set()
         self._steps: list[str] = []
@@ -55,10 +55,10 @@ class EmergencyStop:
         orders = await self._until_cancelled(cancelled)
         positions: Sequence[VenuePosition] | None = ()
         if flatten:
-            positions = await self._until_known(self._broker.positions, "positions")
+            positions = await self._until_known(self._flattening.held, "positions")
             if positions:
                 await self._close_all(positions)
-                positions = await self._until_none(self._broker.positions, "open positions")
+                positions = await self._until_none(self._flattening.held, "open positions")
             orders = await self._ask(self._broker.open_orders, "open orders")
         return self._report(orders, positions, flatten)
 
@@ -103,7 +103,7 @@ class EmergencyStop:
 
     async def _close_all(self, positions: Sequence[VenuePosition]) -> None:
         """All at once: a symbol without an answer must not hold up the others. Late ones go on in the background."""
-        tasks = {asyncio.ensure_future(self._close(position)): position for position in positions}
+        tasks = {asyncio.ensure_future(self._flattening.close(position)): position for position in positions}
         if not tasks:
             return
         self._closing.update(tasks)
@@ -155,7 +155,7 @@ class EmergencyStop:
         at = datetime.fromtimestamp(self._clock.now() / NANOSECONDS, UTC).strftime("%H:%M:%S UTC")
         left = [f"order {o.side.value} {o.quantity} {o.symbol} ({o.client_order_id})" for o in orders or ()]
         left += [f"perhaps {o.side.value} {o.quantity} {o.symbol} ({o.client_order_id})" for o in self._doubtful()]
-        held = [f"{position.quantity} {position.symbol}" for position in positions or ()]
+        held = [_worded(position) for position in positions or ()]
         certain = orders is not None and positions is not None
         flat = certain and not left and not held
         if flat:
@@ -179,3 +179,9 @@ def _outcome(task: asyncio.Future[str]) -> str:
         return "no answer yet"
     error = task.exception()
     return task.result() if error is None else f"failed: {error}"
+
+
+def _worded(position: VenuePosition) -> str:
+    if position.quantity == 0:
+        return f"{position.symbol}, which the venue does not show and our fills do not see closed"
+    return f"{position.quantity} {position.symbol}"

@@ -7,6 +7,7 @@ because fills explain them. That an order is not found proves nothing while it m
 from __future__ import annotations
 
 import logging
+from decimal import Decimal
 
 import msgspec
 
@@ -23,6 +24,9 @@ OVERLAP = 120 * NANOSECONDS
 LIFE_MARGIN = 15.0
 TRIES = 5
 """How many rounds may look for the executions of one order beyond the usual window."""
+CONFIRM = 15.0
+"""Seconds for which a difference in a symbol that was traded lately must stand: the venue's lists may lag behind it."""
+LATELY = 60 * NANOSECONDS
 WATCH = 24 * 3600 * NANOSECONDS
 """How long an order of unknown outcome is watched before it is taken for lost."""
 
@@ -46,6 +50,7 @@ class Reconciler:
         self._life = round((life + LIFE_MARGIN) * NANOSECONDS)
         self._since: int | None = None
         self._looked: dict[str, int] = {}
+        self._suspected: dict[str, tuple[Decimal, float]] = {}
 
     async def orders(self) -> Findings:
         """Raises UnavailableError or CredentialsError when the venue cannot be asked."""
@@ -76,6 +81,11 @@ class Reconciler:
                 self._ledger.take_order(order)
         await self._missed_fills()
 
+    @property
+    def has_suspicions(self) -> bool:
+        """Whether a difference waits to be confirmed."""
+        return bool(self._suspected)
+
     async def positions(self) -> Findings:
         """Compare with the venue's; what our fills do not explain goes to the external sleeve.
 
@@ -86,12 +96,13 @@ class Reconciler:
         counted = book.executions
         venue = await self._broker.positions()
         if not positions.differences(venue):
+            self._suspected.clear()
             return Findings()
         found = await self.orders()
         if book.executions != counted:
             # Something traded while we asked; the next round will compare like with like.
             return found
-        changed = positions.agree_with(venue, but=self._unsettled())
+        changed = positions.agree_with(venue, but=self._unsettled() | self._unconfirmed(positions.differences(venue)))
         return msgspec.structs.replace(found, positions={s: str(quantity) for s, quantity in changed.items()})
 
     async def _missed_fills(self) -> None:
@@ -121,6 +132,23 @@ class Reconciler:
         """Symbols of which more fills are sure or likely to come."""
         on_the_way = [o for o in self._ledger.book.open if o.status in {OrderStatus.INTENT, OrderStatus.SENT}]
         return {order.symbol for order in [*self._awaited(), *on_the_way]}
+
+    def _unconfirmed(self, differences: dict[str, Decimal]) -> set[str]:
+        now, before = self._clock.monotonic(), self._suspected
+        self._suspected = {
+            symbol: known if (known := before.get(symbol)) is not None and known[0] == difference else (difference, now)
+            for symbol, difference in differences.items()
+        }
+        fresh = {symbol for symbol, (_, since) in self._suspected.items() if now - since < CONFIRM}
+        return {symbol for symbol in fresh if self._traded_lately(symbol)}
+
+    def _traded_lately(self, symbol: str) -> bool:
+        now = self._clock.now()
+        return any(
+            order.symbol == symbol and (order.is_open or abs(now - order.updated_at) < LATELY)
+            for order in self._ledger.book
+            if not order.foreign
+        )
 
     async def _ask(self, order: Order) -> bool:
         """Look one order up; False when the venue had it once and does not know it now."""

@@ -6,7 +6,7 @@ Everything that changes money goes through here: a person's ticket, a bot's sign
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import functools
 import logging
 from collections.abc import Callable, Coroutine, Iterable
 from decimal import Decimal
@@ -19,11 +19,12 @@ from engine.control import EmergencyReport, Placed, Verdict
 from engine.domain.errors import OrderError, PaddockError
 from engine.domain.events import PortfolioEvent, Severity, TradingState
 from engine.domain.orders import Fill, Order, OrderRequest, OrderStatus
-from engine.domain.portfolio import ZERO, Account, VenuePosition
+from engine.domain.portfolio import ZERO, Account
 from engine.execution.alarms import Alarms
 from engine.execution.assets import AssetBook
 from engine.execution.book import order_of
 from engine.execution.emergency import EmergencyStop
+from engine.execution.flatten import Flattening
 from engine.execution.ledger import Ledger
 from engine.execution.reconcile import Findings, Reconciler
 from engine.execution.sender import Sender
@@ -41,6 +42,7 @@ log = logging.getLogger(__name__)
 
 Prices = Callable[[str], PriceView | None]
 
+CONFIRM_AGAIN = 5.0
 _DOUBTFUL = {OrderStatus.INTENT, OrderStatus.SENT, OrderStatus.UNRESOLVED}
 
 
@@ -88,6 +90,7 @@ class TradingCore:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._cancel_wanted: set[str] = set()
         self._emergency: EmergencyStop | None = None
+        self._confirming = False
         self._drop_unsent()
 
     @property
@@ -168,7 +171,9 @@ class TradingCore:
         self._spawn(self._switch.write(), "halt")
         for order in self.ledger.book.open:
             self._cancel_wanted.add(order.client_order_id)
-        self._emergency = EmergencyStop(self._broker, self._clock, self._flatten, self._doubtful)
+        place = functools.partial(self.place, emergency=True)
+        flattening = Flattening(self._broker, self.ledger, self._reconciler, self._clock, place)
+        self._emergency = EmergencyStop(self._broker, self._clock, flattening, self._doubtful)
         report = await self._emergency.run(flatten)
         # Not `reconcile`: it calls us ready, and the stream may be down.
         self._spawn(self._compare("emergency stop"), "compare")
@@ -227,6 +232,12 @@ class TradingCore:
             self._report(await self._reconciler.positions())
             await self.refresh_account()
 
+    async def _confirm(self) -> None:
+        """Look at positions again soon, until what differs is confirmed or gone."""
+        await asyncio.sleep(CONFIRM_AGAIN)
+        self._confirming = False
+        await self.poll_positions()
+
     def _context(self, request: OrderRequest, emergency: bool = False) -> Context:
         book, positions = self.ledger.book, self.ledger.positions
         return Context(
@@ -271,6 +282,9 @@ class TradingCore:
 
     def _report(self, findings: Findings) -> None:
         self._alarms.found(findings)
+        if self._reconciler.has_suspicions and not self._confirming:
+            self._confirming = True
+            self._spawn(self._confirm(), "confirm")
         self._cancel_wanted.update(order.client_order_id for order in findings.surfaced)
         self._cancel_unwanted(self.ledger.book.open)
 
@@ -298,21 +312,6 @@ class TradingCore:
         self._alarms.blocked(order, verdict)
         message = f"{verdict.message} {verdict.remedy}".strip()
         return Placed(client_order_id=order.client_order_id, status=order.status.value, message=message)
-
-    async def _flatten(self, position: VenuePosition) -> str:
-        if self._net_with_awaited(position.symbol) != position.quantity:
-            # Most likely a fill that we have not heard of; what still differs then is external.
-            with contextlib.suppress(PaddockError):
-                await self._reconciler.orders()
-            if self._net_with_awaited(position.symbol) != position.quantity:
-                positions = self.ledger.positions
-                positions.agree_with([position], but=positions.symbols - {position.symbol})
-        requests = closing_orders(self.ledger.with_awaited(position.symbol))
-        placed = [await self.place(request, emergency=True) for request in requests]
-        return ", ".join(f"{one.status} {one.message}".strip() for one in placed) or "nothing to close"
-
-    def _net_with_awaited(self, symbol: str) -> Decimal:
-        return sum((held.quantity for held in self.ledger.with_awaited(symbol)), Decimal(0))
 
     def _on_fill(self, fill: Fill) -> None:
         if fill.sleeve != EXTERNAL_SLEEVE and self._repetition.note(fill, self._clock.monotonic()):

@@ -97,6 +97,7 @@ class Day:
     async def _market(self) -> None:
         while True:
             await self.venue.advance()
+            await self._network.remember_positions()
             self.watch.look(self.life.core)
             await asyncio.sleep(0.5)
 

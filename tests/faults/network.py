@@ -39,7 +39,7 @@ class Network:
         """The day's own tasks, which are not the engine's."""
         self._listener: Callable[[TradeUpdate], None] | None = None
         self._muted = False
-        self._positions: deque[tuple[float, Any]] = deque(maxlen=8)
+        self._positions: deque[Any] = deque(maxlen=16)
         venue.floor.on_notices(self._tell)
 
     def listen(self, listener: Callable[[TradeUpdate], None] | None) -> None:
@@ -48,6 +48,11 @@ class Network:
 
     def mute(self, muted: bool) -> None:
         self._muted = muted
+
+    async def remember_positions(self) -> None:
+        """For the replica that lags; called twice a second."""
+        if self._plan.has(Fault.READ_LAG):
+            self._positions.append((await self._venue.answer("GET", "/positions", None))[1])
 
     async def settle(self) -> None:
         """Until what is late has arrived."""
@@ -114,17 +119,14 @@ class Network:
     def _lag(self, path: str, status: int, body: Any) -> Any:
         """A replica that is some seconds behind: what is younger is not there yet."""
         if path == "/positions":
-            self._positions.append((self._seconds(), body))
-            return self._positions[0][1] if self._plan.strikes(Fault.READ_LAG) else body
+            lags = len(self._positions) > 0 and self._plan.strikes(Fault.READ_LAG)
+            return self._random.choice(self._positions) if lags else body
         if status != 200 or not path.startswith(LAGGING) or not self._plan.strikes(Fault.READ_LAG):
             return body
         horizon = self._now() - round(self._random.uniform(0.5, 8.0) * NANOSECONDS)
         if isinstance(body, list):
             return [one for one in body if _born(one) <= horizon]
         return body if _born(body) <= horizon else _NOT_YET
-
-    def _seconds(self) -> float:
-        return asyncio.get_running_loop().time()
 
     def _error(self, error: Exception) -> Exception:
         return told_apart(error, ADDRESS, self._now())

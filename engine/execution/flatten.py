@@ -1,0 +1,92 @@
+"""Make the account flat: what is held by the venue's word and by our own fills, and the orders that close it.
+
+The venue's list of positions may be seconds behind its own fills, and our fills behind the venue. Selling by the wrong
+one would sell what is gone, so both must agree before anything is sold, and before anything is called flat.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from decimal import Decimal
+
+import msgspec
+
+from engine.broker.base import Broker
+from engine.clock import Clock
+from engine.control import Placed
+from engine.domain.errors import PaddockError
+from engine.domain.orders import OrderRequest
+from engine.domain.portfolio import VenuePosition
+from engine.execution.ledger import Ledger
+from engine.execution.reconcile import Reconciler
+from engine.portfolio.targets import closing_orders
+
+AGREE, PAUSE = 8.0, 0.5
+"""Seconds in which fills and positions may come to agree."""
+ZERO = Decimal(0)
+
+Place = Callable[[OrderRequest], Awaitable[Placed]]
+
+
+class Flattening:
+    def __init__(self, broker: Broker, ledger: Ledger, reconciler: Reconciler, clock: Clock, place: Place) -> None:
+        self._broker = broker
+        self._ledger = ledger
+        self._reconciler = reconciler
+        self._clock = clock
+        self._place = place
+
+    async def held(self) -> Sequence[VenuePosition]:
+        """What the venue shows; with a quantity of 0, what it does not show and by our fills is there all the same.
+
+        Raises UnavailableError or CredentialsError when the venue does not say.
+        """
+        shown = list(await self._broker.positions())
+        if self._unseen(shown):
+            await self._reconciler.orders()
+        return shown + self._unseen(shown)
+
+    async def close(self, position: VenuePosition) -> str:
+        """What became of the closing orders. In the end the venue is believed if it has answered since the two were
+        found to differ, and our own fills if it has not.
+        """
+        symbol, deadline = position.symbol, self._clock.monotonic() + AGREE
+        answered = False
+        while self._net(symbol) != position.quantity:
+            if self._clock.monotonic() > deadline:
+                if answered:
+                    positions = self._ledger.positions
+                    positions.agree_with([position], but=positions.symbols - {symbol})
+                break
+            with contextlib.suppress(PaddockError):
+                await self._reconciler.orders()
+                found = {held.symbol: held for held in await self._broker.positions()}
+                position = found.get(symbol, msgspec.structs.replace(position, quantity=ZERO))
+                answered = True
+            if self._net(symbol) != position.quantity:
+                await asyncio.sleep(PAUSE)
+        requests = closing_orders(self._ledger.with_awaited(symbol))
+        placed = [await self._place(request) for request in requests]
+        return ", ".join(f"{one.status} {one.message}".strip() for one in placed) or "nothing to close"
+
+    def _unseen(self, shown: Sequence[VenuePosition]) -> list[VenuePosition]:
+        symbols = self._ledger.positions.symbols | {order.symbol for order in self._ledger.book.missing_fills()}
+        symbols -= {position.symbol for position in shown}
+        return [
+            VenuePosition(
+                symbol=symbol,
+                quantity=ZERO,
+                average_entry_price=ZERO,
+                market_value=ZERO,
+                current_price=ZERO,
+                unrealised=ZERO,
+            )
+            for symbol in sorted(symbols)
+            if self._net(symbol)
+        ]
+
+    def _net(self, symbol: str) -> Decimal:
+        """By our fills and by those of which only the order has told."""
+        return sum((held.quantity for held in self._ledger.with_awaited(symbol)), ZERO)
