@@ -19,7 +19,9 @@ STREAMS = ("data", "trading", "all")
 
 class FaultKind(StrEnum):
     HTTP_STATUS = "http_status"
-    """The next `count` requests answer `status`; with `after` they are carried out first."""
+    """The next `count` requests answer `status`; with `after` they are carried out first. A 429 names the instant
+    `seconds` ahead as the end of the limit.
+    """
     LOSE_RESPONSE = "lose_response"
     """The next `count` requests are carried out and their connection is closed without an answer."""
     DELAY = "delay"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -188,6 +189,7 @@ def _error(fault: Fault, floor: Floor) -> web.Response:
         return reply(said, fault.status)
     response = reply(_TOO_MANY, 429)
     response.headers.update(rate_headers(floor.options.rate_limit or _USUAL_LIMIT, 0, floor.now()))
+    response.headers["X-RateLimit-Reset"] = str(math.ceil(floor.now() / NANOSECONDS + fault.seconds))
     return response
 
 
