@@ -67,7 +67,17 @@ class _Subscription(msgspec.Struct, tag_field="T", tag="subscription"):
     trades: list[str] = []
 
 
-_Known = _Trade | _Quote | _Bar | _UpdatedBar | _DailyBar | _Success | _Error | _Subscription
+class _Correction(msgspec.Struct, tag_field="T", tag="c"):
+    """A print that was told wrongly. The bar it belongs to comes again as an updated one."""
+
+
+class _Cancellation(msgspec.Struct, tag_field="T", tag="x"):
+    """A print that did not happen, in the same way."""
+
+
+_Known = (
+    _Trade | _Quote | _Bar | _UpdatedBar | _DailyBar | _Success | _Error | _Subscription | _Correction | _Cancellation
+)
 _decode_all = msgspec.msgpack.Decoder(list[_Known]).decode
 _decode_each = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
 _decode_one = msgspec.msgpack.Decoder(_Known).decode
@@ -139,7 +149,7 @@ def _sort(message: Any, frame: Frame) -> None:
             frame.words.append(message.msg)
         case _Error():
             frame.errors.append((message.code, message.msg))
-        case _:
+        case _Subscription():
             frame.words.append("subscription")
             frame.subscribed = message.trades
 

@@ -11,6 +11,7 @@ from engine.exchange.refusals import invalid
 
 _FRACTION = re.compile(r"\.(\d{1,9})\d*")
 _LATEST = 4_000_000_000
+_FIRST_YEAR, _LAST_YEAR = 1970, 2096
 
 
 def parse_time(text: str, name: str) -> int:
@@ -43,9 +44,12 @@ def query_date(query: Mapping[str, str], name: str, default: date) -> date:
     if not text:
         return default
     try:
-        return date.fromisoformat(text[:10])
+        day = date.fromisoformat(text[:10])
     except ValueError as error:
         raise invalid(f"{name} is not a valid date") from error
+    if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
+        raise invalid(f"{name} is out of range")
+    return day
 
 
 def query_integer(query: Mapping[str, str], name: str, default: int, smallest: int, largest: int) -> int:
