@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from functools import partial
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -24,6 +25,22 @@ def post_request(url: str, path: str, headers: dict[str, str], body: object) -> 
         *(f"{name}: {value}" for name, value in headers.items()),
     ]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + payload
+
+
+class Times:
+    """How long answers took, in seconds, and how long was measured."""
+
+    def __init__(self) -> None:
+        self.answers: list[float] = []
+        self.seconds = 0.0
+
+    @property
+    def per_second(self) -> float:
+        return len(self.answers) / self.seconds
+
+    def percentile(self, share: int) -> float:
+        """Milliseconds."""
+        return sorted(self.answers)[len(self.answers) * share // 100] * 1e3
 
 
 class Caller(asyncio.Protocol):
@@ -70,18 +87,17 @@ def _length(head: bytes) -> int:
     return int(head.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0])
 
 
-async def drive(url: str, request: bytes, seconds: float, connections: int = 8) -> tuple[float, float, float]:
-    """(answers a second, median and 99th percentile of their time in milliseconds)."""
+async def drive(url: str, request: bytes, seconds: float, times: Times, connections: int = 8) -> None:
+    """Send the request on every connection again and again."""
     loop = asyncio.get_running_loop()
     where = urlsplit(url)
-    times: list[float] = []
     ends = [loop.create_future() for _ in range(connections)]
     end = time.perf_counter() + seconds
     for done in ends:
-        await loop.create_connection(lambda done=done: Caller(request, end, times, done), where.hostname, where.port)  # type: ignore[misc]
+        caller = partial(Caller, request, end, times.answers, done)
+        await loop.create_connection(caller, where.hostname, where.port)
     await asyncio.gather(*ends)
-    ordered = sorted(times)
-    return len(times) / seconds, ordered[len(times) // 2] * 1e3, ordered[len(times) * 99 // 100] * 1e3
+    times.seconds += seconds
 
 
 async def listen(url: str, clients: int, seconds: float) -> float:

@@ -58,7 +58,7 @@ async def stream(stop: asyncio.Event, ready: Ready) -> None:
         streams, events = server._data, a_batch()
         while not stop.is_set():
             if not any(client.outbox.waiting for client in streams._clients):
-                streams.publish(events, [], [])
+                streams.publish(events, minutes=[], revised=[], days=[])
             await asyncio.sleep(0)
 
 
