@@ -48,6 +48,7 @@ class Books:
         self.archive = archive
         self.desks: dict[str, Desk] = {}
         self.fills = 0
+        self._trailing: dict[str, OrderRecord] = {}
         self._orders = self._activities = 0
         self._working = working
         self._changes = Changes()
@@ -66,6 +67,16 @@ class Books:
             record.number = self._orders + 1
         self._orders = max(self._orders, record.number)
         desk.add(record)
+        if record.type is OrderType.TRAILING_STOP and record.is_open:
+            self._trailing[record.order_id] = record
+
+    def follow_marks(self) -> None:
+        """Note how far trailing stops have moved, so that a restart does not set them back."""
+        for order_id, record in self._trailing.items():
+            working = self._working(order_id)
+            if working is not None and working.high_water_mark != record.high_water_mark:
+                record.high_water_mark, record.stop_price = working.high_water_mark, working.stop
+                self.keep(record)
 
     def next_activity(self) -> int:
         self._activities += 1
@@ -129,6 +140,7 @@ class Books:
         if update.kind.is_fill:
             self._fill(desk, record, update)
         if not record.is_open:
+            self._trailing.pop(record.order_id, None)
             desk.ended(record)
 
     def _fill(self, desk: Desk, record: OrderRecord, update: Update) -> None:

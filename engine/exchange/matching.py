@@ -45,6 +45,7 @@ class MatchingEngine:
         self._model: FillModel = AlpacaFill() if model is None else model
         self._standing = Standing()
         self._market = Liquidity(self._model)
+        self.forget = self._market.forget
         self._fills = Filling(self._model, self._standing, self._market, Random(seed), execution_id)
         self._under_way: deque[Working] = deque()
         self._halted: set[str] = set()
@@ -59,10 +60,6 @@ class MatchingEngine:
     def get(self, order_id: str) -> Working | None:
         """The order as it stands in the book, or None when it does not."""
         return self._standing.get(order_id)
-
-    def forget(self, symbol: str) -> None:
-        """A corporate action has moved the price: fill nothing at the market of before it."""
-        self._market.forget(symbol)
 
     def submit(self, order: NewOrder, now: int) -> list[Update]:
         """Take an order and fill what the market gives at once. Refusals are REJECTED updates, never exceptions."""

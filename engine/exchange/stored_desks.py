@@ -24,6 +24,8 @@ class SavedDesks(msgspec.Struct):
     orders: int = 0
     activities: int = 0
     actions: list[CorporateAction] = []
+    newest: int = 0
+    """The latest time that anything was told with; a new run must not begin before it."""
 
 
 def load_desks(database: sqlite3.Connection, archive: Archive) -> SavedDesks:
@@ -36,6 +38,9 @@ def load_desks(database: sqlite3.Connection, archive: Archive) -> SavedDesks:
     read_action = msgspec.msgpack.Decoder(CorporateAction).decode
     rows = database.execute("SELECT data FROM corporate_actions ORDER BY rowid").fetchall()
     found.actions = [read_action(data) for (data,) in rows]
+    (sampled,) = database.execute("SELECT coalesce(max(at), 0) FROM samples").fetchone()
+    fills = [desk.account.activities[-1].timestamp for desk, _ in found.desks if desk.account.activities]
+    found.newest = max([sampled, *fills, *(records[-1].created_at for _, records in found.desks if records)])
     found.orders, found.activities = (
         database.execute(f"SELECT coalesce(max(number), 0) FROM {table}").fetchone()[0]
         for table in ("orders", "activities")

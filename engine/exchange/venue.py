@@ -122,6 +122,7 @@ class Venue:
             self._advance(max(due, self._now), market)
             self.registrar.act(self._now)
         self._advance(now, market)
+        self.books.follow_marks()
         return market
 
     def _advance(self, now: int, market: Market) -> None:

@@ -49,10 +49,19 @@ async def client(url: str) -> AsyncIterator[Client]:
 
 
 @asynccontextmanager
-async def child(state: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, Client]]:
+async def child(state: Path, *more: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, Client]]:
     """The exchange as a process of its own; killed, not stopped, at the end."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "engine.cli", "exchange", "--state", str(state), "--symbols", "SPY,TSLA", stdout=-1
+        sys.executable,
+        "-m",
+        "engine.cli",
+        "exchange",
+        "--state",
+        str(state),
+        "--symbols",
+        "SPY,TSLA,BTC/USD",
+        *more,
+        stdout=-1,
     )
     assert process.stdout is not None
     try:
@@ -92,6 +101,42 @@ async def test_a_killed_exchange_comes_back_with_its_orders_fills_cash_and_posit
         assert refused["code"] == 40010001
         assert await call("DELETE", f"/orders/{resting['id']}") is None
         assert await call("GET", "/orders") == []
+
+
+async def test_everything_an_account_has_survives_a_kill_in_the_middle_of_the_day(tmp_path: Path) -> None:
+    coins = {"symbol": "BTC/USD", "qty": "0.5", "side": "buy", "type": "market", "time_in_force": "gtc"}
+    trail = {"symbol": "TSLA", "qty": "2", "side": "buy", "type": "trailing_stop", "time_in_force": "gtc"}
+    asked = ("/watchlists", "/account/configurations", "/account/activities?direction=asc", "/orders?status=all")
+    async with child(tmp_path, "--speed", "60") as (process, call):
+        await call("POST", "/orders", **coins, client_order_id="coins")
+        await call.filled("coins")
+        await call("POST", "/orders", **trail, trail_percent="30", client_order_id="trail")
+        await call("POST", "/watchlists", name="mine", symbols=["SPY", "TSLA"])
+        await call("PATCH", "/account/configurations", no_shorting=True, max_margin_multiplier="1")
+
+        async def history() -> Any:
+            found = await call("GET", HISTORY)
+            return found if len(found["timestamp"]) > 2 else None
+
+        points = await until_async(history)
+        before = [await call("GET", path) for path in asked]
+        position = (await call("GET", "/positions"))[0]
+        process.send_signal(signal.SIGKILL)
+        await process.wait()
+    async with child(tmp_path) as (process, call):
+        after = [await call("GET", path) for path in asked]
+        # The price that a trailing stop follows goes on moving, and never back.
+        (old, _), (new, _) = ([order.pop("hwm") for order in orders] for orders in (before[-1], after[-1]))
+        assert Decimal(new) <= Decimal(old)
+        assert after == before
+        assert [activity["activity_type"] for activity in after[2]] == ["FILL", "CFEE"]
+        again = (await call("GET", "/positions"))[0]
+        assert (again["symbol"], again["qty"]) == ("BTCUSD", "0.49875")
+        assert (again["qty"], again["avg_entry_price"]) == (position["qty"], position["avg_entry_price"])
+        told = await call("GET", HISTORY)
+        assert set(points["timestamp"][:-1]) <= set(told["timestamp"])
+        for client_order_id in ("coins", "trail"):
+            assert (await call("POST", "/orders", **coins, client_order_id=client_order_id))["code"] == 40010001
 
 
 async def test_nothing_that_was_told_is_lost_when_the_exchange_is_killed_under_load(tmp_path: Path) -> None:

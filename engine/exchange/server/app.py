@@ -234,7 +234,7 @@ class ExchangeServer:
     async def _pump(self) -> None:
         try:
             sampled = self.floor.now()
-            saved = self._clock.monotonic()
+            saved = self._clock.monotonic() - SAVE
             while True:
                 if (away := self._away) is not None:
                     self._away = None

@@ -33,6 +33,8 @@ class Saved:
     def __init__(self, store: Store) -> None:
         self.market = store.read_market()
         self.accounts = store.load()
+        # Where the market stood is noted now and then; what was told since must stay in the past.
+        self.market.at = max(self.market.at, self.accounts.newest)
         self.run = store.next_run() if store.is_durable else 0
         self.archive = store.archive
 
