@@ -301,13 +301,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="tests.faults.bugs", description=__doc__)
     parser.add_argument("--seeds", type=int, default=100)
     parser.add_argument("--only")
+    parser.add_argument("--first", action="store_true", help="stop at the first day that catches it")
     chosen = parser.parse_args()
     names = [chosen.only] if chosen.only else list(BUGS)
     missed = 0
     context = multiprocessing.get_context("fork")
     with context.Pool(os.cpu_count() or 1, maxtasksperchild=1) as pool:
         waiting = [
-            (name, pool.apply_async(caught, (name, range(chosen.seeds)), {"stop_at_first": False})) for name in names
+            (name, pool.apply_async(caught, (name, range(chosen.seeds)), {"stop_at_first": chosen.first}))
+            for name in names
         ]
         for name, result in waiting:
             found = result.get()
@@ -317,4 +319,8 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    if os.environ.get("PYTHONHASHSEED") != "0":
+        # As in __main__: the same days in every process.
+        arguments = [sys.executable, "-m", "tests.faults.bugs", *sys.argv[1:]]
+        os.execve(sys.executable, arguments, os.environ | {"PYTHONHASHSEED": "0"})
     sys.exit(main())

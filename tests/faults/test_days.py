@@ -1,0 +1,41 @@
+"""Days full of faults: nothing is lost, nothing is doubled, and every day can be lived again from its seed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.faults.plan import Fault
+
+DAYS = int(os.environ.get("PADDOCK_FAULT_DAYS", "2000"))
+SELDOM = 0.1
+"""A fault that strikes in a smaller share of the days would prove little."""
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tests.faults", *arguments], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.timeout(900)
+def test_nothing_is_lost_or_doubled_whatever_strikes() -> None:
+    done = run("--seeds", str(DAYS))
+    assert done.returncode == 0, done.stdout[-4_000:] + done.stderr[-4_000:]
+    told = json.loads(done.stdout[done.stdout.index("{\n") :])
+    assert told["days"] == DAYS
+    assert told["fills"] > 10 * DAYS, "days in which nothing trades prove nothing"
+    shares = told["share of days in which it struck"]
+    assert set(shares) == {fault.value for fault in Fault}
+    assert {name: share for name, share in shares.items() if share < SELDOM} == {}
+
+
+@pytest.mark.parametrize("seed", [3, 62, 106])
+def test_a_day_is_the_same_each_time_it_is_lived(seed: int) -> None:
+    one, two = run("--seed", str(seed)), run("--seed", str(seed))
+    assert json.loads(one.stdout)["same twice"]
+    assert one.stdout == two.stdout
