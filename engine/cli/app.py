@@ -21,6 +21,8 @@ app = typer.Typer(
 )
 config_app = typer.Typer(help="Show, check and find the configuration.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
+journal_app = typer.Typer(help="Look into the order journal; it is only read.", no_args_is_help=True)
+app.add_typer(journal_app, name="journal")
 
 
 @app.command()
@@ -82,6 +84,72 @@ def backtest(
         allow_short=allow_short,
     )  # fmt: skip
     run_backtest(wanted)
+
+
+@app.command()
+@report_errors
+def flatten(
+    paper: Paper = False,
+    live: Live = False,
+    data: Data = None,
+    keep_positions: Annotated[bool, typer.Option("--keep-positions", help="Only cancel the orders.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before touching the live account.")] = False,
+) -> None:
+    """Cancel every order and close every position, and ask the venue until it is so. Needs no console.
+
+    Trading is halted until somebody resumes it in the console. The exit code is 0 only when the venue confirmed it.
+    """
+    settings = settings_from(paper=paper, live=live, data=data)
+    from engine.cli.flatten import run_flatten
+
+    raise typer.Exit(run_flatten(settings, keep_positions=keep_positions, confirmed=yes))
+
+
+@journal_app.command("show")
+@report_errors
+def journal_show(
+    data: Data = None,
+    paper: Paper = False,
+    live: Live = False,
+    last: Annotated[int, typer.Option(min=1, help="How many rows.")] = 50,
+    order: Annotated[str, typer.Option(help="Only those of this client order id.")] = "",
+) -> None:
+    """Print the newest rows: every state that every order went through, every fill."""
+    from engine.cli.journal import show
+
+    show(_journal(data, paper, live), last, order)
+
+
+@journal_app.command("verify")
+@report_errors
+def journal_verify(data: Data = None, paper: Paper = False, live: Live = False) -> None:
+    """Prove by the chain of hashes that no row was changed, removed or put in between."""
+    from engine.cli.journal import check
+
+    check(_journal(data, paper, live))
+
+
+@journal_app.command("export")
+@report_errors
+def journal_export(
+    target: Annotated[Path, typer.Argument(help="FILE.csv or FILE.jsonl")],
+    data: Data = None,
+    paper: Paper = False,
+    live: Live = False,
+) -> None:
+    """Write all rows to a file."""
+    from engine.cli.journal import export
+
+    export(_journal(data, paper, live), target)
+
+
+def _journal(data: Path | None, paper: bool, live: bool) -> Path:
+    from engine.config import load_settings
+    from engine.installation import Installation, folder_name
+
+    name = "live" if live else "paper" if paper else None
+    settings = load_settings(data, {"environment": name})
+    return Installation(settings.data, folder_name(settings)).journal
 
 
 @config_app.command("show")

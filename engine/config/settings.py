@@ -43,8 +43,16 @@ class KeyPair(Section):
     secret: SecretStr = Field(SecretStr(""), description="API secret key; better in the environment than in a file")
 
 
+class AccountSection(KeyPair):
+    url: str = Field(
+        "",
+        pattern=r"^(https?://[^/\s]+)?$",
+        description="address of a server that speaks Alpaca's protocols, such as `paddock exchange`; empty for Alpaca",
+    )
+
+
 class AlpacaSection(Section):
-    paper: KeyPair = Field(KeyPair(), description="keys of the paper account")
+    paper: AccountSection = Field(AccountSection(), description="keys of the paper account")
     live: KeyPair = Field(KeyPair(), description="keys of the live account")
     feed: Literal["iex", "sip"] = Field("iex", description="stock data: iex is free, sip needs a subscription")
 

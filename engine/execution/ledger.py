@@ -17,7 +17,8 @@ from engine.execution.book import OrderBook, copy_of
 from engine.execution.write_behind import WriteBehind
 from engine.portfolio.positions import Positions
 from engine.risk.valuation import Sums, exposure, working_value
-from engine.storage.journal import Journal, Recovered
+from engine.storage.journal import Journal
+from engine.storage.trail import Recovered
 
 
 class Ledger:

@@ -11,7 +11,8 @@ from engine.domain.portfolio import Account
 from engine.execution.alarms import Alarms
 from engine.risk.breaker import drawdown_warning, state_for
 from engine.risk.limits import Limits
-from engine.storage.journal import Fact, Journal, Recovered
+from engine.storage.journal import Journal
+from engine.storage.trail import Fact, Recovered
 
 log = logging.getLogger(__name__)
 

@@ -36,7 +36,8 @@ from engine.risk import gate
 from engine.risk.breaker import RepetitionWatch
 from engine.risk.context import Context, PriceView
 from engine.risk.limits import Limits
-from engine.storage.journal import Journal, Recovered
+from engine.storage.journal import Journal
+from engine.storage.trail import Recovered
 
 log = logging.getLogger(__name__)
 

@@ -49,9 +49,17 @@ class Venue:
     def address(self) -> VenueAddress:
         if self.is_local:
             return VenueAddress.local(self._url, "demo", "demo")
-        keys = require_keys(self._settings)
-        live = self._settings.environment is Environment.LIVE
-        return VenueAddress.alpaca(keys.key, keys.secret.get_secret_value(), live=live, feed=self._settings.alpaca.feed)
+        return alpaca_address(self._settings)
+
+
+def alpaca_address(settings: Settings) -> VenueAddress:
+    """Of the paper or the live account. Raises ConfigurationError without keys."""
+    keys = require_keys(settings)
+    secret = keys.secret.get_secret_value()
+    live = settings.environment is Environment.LIVE
+    if not live and (url := settings.alpaca.paper.url):
+        return VenueAddress.local(url, keys.key, secret)
+    return VenueAddress.alpaca(keys.key, secret, live=live, feed=settings.alpaca.feed)
 
 
 def timeframe_of(bot: BotSection, settings: Settings) -> Timeframe:

@@ -30,7 +30,8 @@ from engine.orchestrator.pulse import Pulse
 from engine.portfolio.targets import SleevePlan
 from engine.risk.context import PriceView
 from engine.risk.limits import Limits
-from engine.storage.journal import Commit, Work, open_journal
+from engine.storage.journal import open_journal
+from engine.storage.writer import Commit, Work
 from engine.views import Views
 from tests.faults.network import ADDRESS, Network
 from tests.faults.plan import Fault, FaultPlan

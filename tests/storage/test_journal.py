@@ -14,7 +14,8 @@ import pytest
 
 from engine.domain.errors import DataError, OrderError
 from engine.domain.orders import Fill, Order, OrderStatus, OrderType, Side, TimeInForce
-from engine.storage.journal import Fact, Recovered, open_journal
+from engine.storage.journal import open_journal
+from engine.storage.trail import Fact, Recovered
 
 
 def order(number: int, status: OrderStatus = OrderStatus.NEW) -> Order:
