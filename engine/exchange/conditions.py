@@ -10,7 +10,7 @@ from functools import lru_cache
 from engine.domain.market import Trade
 from engine.market.normaliser import NO_PRICE
 
-REGULAR, OPENING, CLOSING, LATE = "@", "O", "6", "Z"
+REGULAR, OPENING, CLOSING, EXTENDED, LATE = "@", "O", "6", "T", "Z"
 NOT_LAST = NO_PRICE | {"20", "20000020", "20040200", "20100000", "20100200"}
 """Prints of these count for the volume but set no price. Those of the recordings are the ones that its official minute
 bars leave out.

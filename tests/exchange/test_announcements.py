@@ -84,11 +84,26 @@ def test_a_half_day_of_the_real_calendar_has_one_opening_and_one_closing_auction
     morning = [*source.step(opens + MINUTE)]
     source = SyntheticPrices(("SPY",), 1, closes - 2 * MINUTE, sessions=sessions, recent=0, texture=CALM)
     noon = [*source.step(closes + MINUTE)]
-    first, last = (next(e for e in morning if isinstance(e, Trade)), [e for e in noon if isinstance(e, Trade)][-1])
+    first = next(e for e in morning if isinstance(e, Trade) and e.timestamp >= opens)
+    last = [e for e in noon if isinstance(e, Trade) and e.timestamp < closes][-1]
     assert (first.conditions, is_opening(first), first.timestamp - opens) == (("O",), True, 1)
     assert (last.conditions, is_closing(last), closes - last.timestamp) == (("6",), True, 1)
     assert first.size > 100_000 < last.size
     assert sum(is_opening(e) or is_closing(e) for e in morning + noon if isinstance(e, Trade)) == 2
+
+
+def test_extended_hours_are_thin_and_wide_and_the_night_is_silent() -> None:
+    sessions = RealCalendar()
+
+    def quotes(clock: time) -> list[Quote]:
+        start = at_new_york(date(2025, 11, 20), clock)
+        source = SyntheticPrices(("SPY",), 1, start, sessions=sessions, recent=0, texture=CALM)
+        return [event for event in source.step(start + 20 * MINUTE) if isinstance(event, Quote)]
+
+    night, early, noon = quotes(time(3)), quotes(time(7)), quotes(time(12))
+    assert not night
+    assert 0 < len(early) < len(noon) / 10
+    assert np.mean([q.ask_price - q.bid_price for q in early]) > 2 * np.mean([q.ask_price - q.bid_price for q in noon])
 
 
 def test_history_of_the_real_calendar_is_in_sessions_only() -> None:

@@ -73,9 +73,10 @@ async def test_a_half_day_ends_at_one_with_its_auction() -> None:
         assert (day["d"], day["o"], len(day["c"])) == (HALF_DAY.isoformat(), [], 1)
         assert day["c"][0]["s"] > 100_000
         tape = server.venue.tape.symbols
-        last = tape["SPY"].trade
-        assert last is not None
-        assert last.timestamp == CLOSE - 1
+        spy = tape["SPY"]
+        last = [spy.trade_at(index) for index in spy.trades.span(0, CLOSE - 1)][-1]
+        assert (last.timestamp, last.conditions) == (CLOSE - 1, ("6",))
+        assert all("T" in spy.trade_at(index).conditions for index in spy.trades.span(CLOSE, CLOSE << 1))
         # Coins trade on.
         quote = tape["BTC/USD"].quote
         assert quote is not None
@@ -114,7 +115,7 @@ async def test_the_session_begins_with_its_auction() -> None:
         await run_to(server, clock, opens + 5 * NANOSECONDS)
         assert (await call(trading.get_clock)).is_open
         tape = server.venue.tape.symbols["SPY"]
-        first = tape.trade_at(0)
+        first = tape.trade_at(tape.trades.span(opens, opens + 60 * NANOSECONDS).start)
         assert (first.timestamp, first.conditions) == (opens + 1, ("O",))
         today = tape.today(server.venue.now)
         assert today is not None
