@@ -125,8 +125,9 @@ class TradingAccount:
         """Book an entry: its amount moves the cash, its quantity the position, at an unchanged average price."""
         self.cash += entry.amount
         self.activities.append(entry)
-        if entry.quantity and (holding := self.holdings.get(entry.symbol)) is not None:
-            holding.apply(entry.quantity, holding.average_price)
+        if entry.quantity:
+            holding = self.holdings.setdefault(entry.symbol, Holding(symbol=entry.symbol))
+            holding.apply(entry.quantity, holding.average_price if holding.quantity else entry.price)
             if holding.quantity == 0:
                 del self.holdings[entry.symbol]
 

@@ -20,6 +20,10 @@ ORDER_LIMIT = 10_000
 """Ended orders of one account that are kept in memory; the oldest leave first, and their client ids stay used."""
 
 
+OPEN_LIMIT = 100_000
+"""Open orders of one account; more are refused."""
+
+
 class Desk:
     def __init__(self, account: TradingAccount, archive: Archive | None = None) -> None:
         self.account = account

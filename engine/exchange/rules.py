@@ -7,6 +7,7 @@ from decimal import ROUND_DOWN, Decimal
 
 from engine.domain.orders import OrderStatus, OrderType, Side
 from engine.exchange.accounts import Hold, PriceOf, TradingAccount
+from engine.exchange.desk import OPEN_LIMIT
 from engine.exchange.margin import Standing, initial_rate
 from engine.exchange.orders import QUANTITY_STEP, ZERO
 from engine.exchange.records import OrderRecord
@@ -26,6 +27,11 @@ def order_quantity(ticket: Ticket, price: Decimal) -> Decimal:
     if price <= 0:
         raise unprocessable(f"no price is known for {ticket.symbol}; give qty instead of notional")
     return (notional / (ticket.limit_price or price)).quantize(QUANTITY_STEP, ROUND_DOWN)
+
+
+def check_room(open_orders: int) -> None:
+    if open_orders >= OPEN_LIMIT:
+        raise forbidden(f"too many open orders: an account has at most {OPEN_LIMIT}")
 
 
 def check_cost(ticket: Ticket, quantity: Decimal, price: Decimal) -> None:

@@ -265,6 +265,7 @@ class Venue:
         self, desk: Desk, ticket: Ticket, now: int, replaces: OrderRecord | None
     ) -> tuple[OrderRecord, Hold | None]:
         account, symbol = desk.account, ticket.symbol
+        rules.check_room(len(desk.open))
         if account.configuration.get("suspend_trade"):
             raise forbidden("new orders are rejected by user request")
         if ticket.client_order_id and desk.find_client(ticket.client_order_id) is not None:

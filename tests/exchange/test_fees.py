@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from alpaca.trading.client import TradingClient
+from alpaca.trading.requests import GetPortfolioHistoryRequest
 
 from engine.domain.errors import ConfigurationError
 from engine.domain.orders import Side
@@ -62,6 +63,17 @@ async def test_sold_coins_bring_dollars_without_the_fee(trading: TradingClient) 
     assert "qty" not in sold
     assert bought["net_amount"] == "0"
     assert await call(trading.get_all_positions) == []
+
+
+async def test_the_portfolio_history_shows_what_fees_took(trading: TradingClient) -> None:
+    await call(trading.submit_order, market("BTC/USD", qty=0.5))
+    await call(trading.close_position, "BTC/USD")
+    request = GetPortfolioHistoryRequest(timeframe="1D", period="1D", cashflow_types="ALL")
+    raw = await call(trading.get, "/account/portfolio/history", request.to_request_fields())
+    paid = [Decimal(fee["net_amount"]) for fee in await call(trading.get, "/account/activities/CFEE")]
+    assert raw["cashflow"]["CFEE"][-1] == pytest.approx(float(sum(paid)))
+    assert set(raw["cashflow"]) == {"CFEE", "CIL", "DIV", "FEE"}
+    assert (await call(trading.get_portfolio_history, request)).timeframe == "1D"
 
 
 async def test_activities_of_every_kind_are_listed_together_and_apart(trading: TradingClient) -> None:

@@ -13,6 +13,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from engine.domain.orders import OrderType, Side, TimeInForce
+from engine.exchange import rules
 from engine.exchange.accounts import TradingAccount
 from engine.exchange.assets import Catalogue
 from engine.exchange.margin import initial_rate, maintenance_per_unit
@@ -193,6 +194,15 @@ def test_unknown_symbols_are_lent_by_their_names_alone() -> None:
     lent = [asset.easy_to_borrow for asset in Catalogue(names)]
     assert lent == [asset.easy_to_borrow for asset in Catalogue(names)]
     assert 0.8 < sum(lent) / len(lent) < 0.97
+
+
+async def test_an_account_has_a_limit_of_open_orders(trading: TradingClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "OPEN_LIMIT", 2)
+    first = await call(trading.submit_order, limit(1.0))
+    await call(trading.submit_order, limit(1.0))
+    assert await refusal(trading, limit(1.0)) == (403, 40310000)
+    await call(trading.cancel_order_by_id, first.id)
+    await call(trading.submit_order, limit(1.0))
 
 
 async def test_the_account_shows_its_margin(trading: TradingClient) -> None:

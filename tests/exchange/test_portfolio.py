@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 from engine.domain.market import NANOSECONDS
+from engine.exchange.activities import Entry
 from engine.exchange.portfolio import Hours, Request, Samples, portfolio_history
 from engine.exchange.sessions import AlwaysOpen, RegularHours, Sessions, at_new_york
 
@@ -66,6 +67,17 @@ def test_a_new_account_is_measured_from_the_money_it_began_with() -> None:
     found = history("1d")
     assert (found["base_value"], found["profit_loss"]) == (1000.0, [50.0, 71.0])
     assert "base_value_asof" not in found
+
+
+def test_the_cash_flow_of_a_kind_is_shown_in_the_step_it_came_in() -> None:
+    moments = ((MONDAY, "09:31", "-3"), (MONDAY, "12:00", "5.5"), (TUESDAY, "09:31", "1"), (TUESDAY, "09:31", "2"))
+    entries = [
+        Entry(activity_id=clock, kind="DIV", timestamp=at(day, clock), amount=Decimal(amount))
+        for day, clock, amount in moments
+    ]
+    asked = Request(start=0, end=at(TUESDAY, "23:00"), timeframe="1d", cashflow=frozenset({"DIV", "FEE"}))
+    found = portfolio_history(asked, SAMPLES, [CLOSE], None, START, RegularHours(), entries)
+    assert found["cashflow"] == {"DIV": [2.5, 3.0], "FEE": [0.0, 0.0]}
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from engine.domain.market import NANOSECONDS
 from engine.exchange import wire_account
+from engine.exchange.activities import ACTIVITY_LIMIT, FILL, Entry
 from engine.exchange.archive import ActivityQuery
 from engine.exchange.desk import Desk
 from engine.exchange.portfolio import STEPS, Hours, Request, portfolio_history
@@ -19,7 +20,8 @@ from engine.exchange.server.times import query_date, query_flag, query_integer, 
 from engine.exchange.sessions import DAY, at_new_york, new_york
 
 _PERIOD_UNITS = {"D": 1, "W": 7, "M": 30, "A": 365}
-_CATEGORIES = {"trade_activity": frozenset({"FILL"}), "non_trade_activity": frozenset({"FEE", "CFEE", "DIV", "SPLIT"})}
+CASH_KINDS = frozenset({"CFEE", "CIL", "DIV", "FEE"})
+_CATEGORIES = {"trade_activity": frozenset({FILL}), "non_trade_activity": CASH_KINDS | {"SPLIT"}}
 _REPORTING = ("market_hours", "extended_hours", "continuous")
 _DAY = 86_400 * NANOSECONDS
 
@@ -49,8 +51,19 @@ class HistoryRoutes:
             samples.append((now, account.equity(floor.venue.price_of)))
         base = await floor.store.last_close(account.account_id, asked.start)
         closes = await floor.store.read_closes(account.account_id, asked.start, asked.end)
-        found = portfolio_history(asked, samples, closes, base, account.start_cash, floor.venue.sessions)
+        sessions = floor.venue.sessions
+        entries = _entries(request[DESK], asked)
+        found = portfolio_history(asked, samples, closes, base, account.start_cash, sessions, entries)
         return reply(found)
+
+
+def _entries(desk: Desk, asked: Request) -> list[Entry]:
+    """The newest entries of the time that is asked for."""
+    if not asked.cashflow:
+        return []
+    # Orders of one step of the market are stamped a little after it.
+    query = ActivityQuery(kinds=asked.cashflow, after=asked.start, until=asked.end + NANOSECONDS)
+    return [found for found in desk.activities(query, ACTIVITY_LIMIT) if isinstance(found, Entry)]
 
 
 def _activity_query(query: Mapping[str, str], kind: str, desk: Desk) -> ActivityQuery:
@@ -101,8 +114,15 @@ def _portfolio_request(query: Mapping[str, str], now: int) -> Request:
         end=end,
         timeframe=query_word(query, "timeframe", default, tuple(STEPS)),
         hours=Hours(hours),
+        cashflow=_cashflow_kinds(query.get("cashflow_types", "")),
         resets_daily=query_word(query, "pnl_reset", "per_day", ("per_day", "no_reset")) == "per_day",
     )
+
+
+def _cashflow_kinds(text: str) -> frozenset[str]:
+    """ALL, NONE, or a list of kinds."""
+    names = frozenset(name.strip().upper() for name in text[:1_000].split(",")) - {"", "NONE"}
+    return CASH_KINDS if "ALL" in names else names
 
 
 def _period(text: str | None) -> int:
