@@ -52,20 +52,24 @@ class Flattening:
         """What became of the closing orders. In the end the venue is believed if it has answered since the two were
         found to differ, and our own fills if it has not.
         """
-        symbol, deadline = position.symbol, self._clock.monotonic() + AGREE
+        symbol, began = position.symbol, self._clock.monotonic()
+        # Where we have not traded, only somebody else can explain the difference, and nothing is gained by waiting.
+        patience = AGREE if self._reconciler.traded_lately(symbol) else 0.0
         answered = False
         while self._net(symbol) != position.quantity:
-            if self._clock.monotonic() > deadline:
-                if answered:
-                    positions = self._ledger.positions
-                    positions.agree_with([position], but=positions.symbols - {symbol})
+            elapsed = self._clock.monotonic() - began
+            if answered and elapsed >= patience:
+                positions = self._ledger.positions
+                positions.agree_with([position], but=positions.symbols - {symbol})
+                break
+            if elapsed >= AGREE:
                 break
             with contextlib.suppress(PaddockError):
                 await self._reconciler.orders()
                 found = {held.symbol: held for held in await self._broker.positions()}
                 position = found.get(symbol, msgspec.structs.replace(position, quantity=ZERO))
                 answered = True
-            if self._net(symbol) != position.quantity:
+            if self._net(symbol) != position.quantity and (patience or not answered):
                 await asyncio.sleep(PAUSE)
         requests = closing_orders(self._ledger.with_awaited(symbol))
         placed = [await self._place(request) for request in requests]

@@ -140,9 +140,10 @@ class Reconciler:
             for symbol, difference in differences.items()
         }
         fresh = {symbol for symbol, (_, since) in self._suspected.items() if now - since < CONFIRM}
-        return {symbol for symbol in fresh if self._traded_lately(symbol)}
+        return {symbol for symbol in fresh if self.traded_lately(symbol)}
 
-    def _traded_lately(self, symbol: str) -> bool:
+    def traded_lately(self, symbol: str) -> bool:
+        """Whether a list of the venue's that lags could differ from our fills because of our own orders."""
         now = self._clock.now()
         return any(
             order.symbol == symbol and (order.is_open or abs(now - order.updated_at) < LATELY)

@@ -78,6 +78,8 @@ def audit(
     for key, told in placed.items():
         if OrderStatus(told.status) in NEVER and key in records:
             say(f"{key} was told as {told.status} and is at the venue")
+        if told.status == OrderStatus.UNRESOLVED.value and key in records and records[key].is_open:
+            say(f"{key} surfaced after nobody knew what became of it, and was left open")
     for key in cancelled & set(records):
         if records[key].is_open:
             say(f"{key} was cancelled and is still open at the venue")

@@ -22,7 +22,7 @@ from engine.broker import outcomes
 from engine.broker.alpaca import AlpacaBroker
 from engine.broker.base import DuplicateOrderError, OrderRefusedError, OutcomeUnknownError, VenueFill, VenueOrder
 from engine.domain.orders import Fill, Order, OrderStatus
-from engine.execution import book, emergency, reconcile
+from engine.execution import book, reconcile
 from engine.execution.book import OrderBook
 from engine.execution.emergency import EmergencyStop
 from engine.execution.ledger import Ledger
@@ -246,6 +246,7 @@ def the_emergency_stop_believes_itself() -> None:
         return ()
 
     EmergencyStop._until_none = none  # type: ignore[method-assign]
+    EmergencyStop._ask = none  # type: ignore[method-assign]
 
 
 @bug
@@ -254,7 +255,6 @@ def the_emergency_stop_waits_for_nobody() -> None:
         return False
 
     EmergencyStop._landed = landed  # type: ignore[method-assign]
-    emergency.EmergencyStop._until_cancelled = landed  # type: ignore[method-assign,assignment]
     TradingCore._doubtful = lambda self: []  # type: ignore[method-assign]
 
 

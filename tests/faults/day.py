@@ -127,7 +127,7 @@ class Day:
 
     async def _trade(self) -> None:
         await asyncio.sleep(1.0)
-        emergency_at = self._random.uniform(10.0, 50.0) if self._random.random() < 0.4 else None
+        emergency_at = self._random.uniform(10.0, 50.0) if self._random.random() < 0.6 else None
         while self._loop.time() < SECONDS:
             await asyncio.sleep(self._random.expovariate(1.5))
             if self.life.is_dead:
@@ -194,6 +194,12 @@ class Day:
     async def _emergency(self) -> None:
         """A person presses the button, looks at what it says, and goes on after a while."""
         life = self.life
+        # Whoever presses it does so because things happen.
+        for _ in range(4):
+            self._place()
+        await asyncio.sleep(self._random.choice([0.0, 0.01, 0.02, 1.0]))
+        if life.is_dead:
+            return
         task = life.spawn(life.core.emergency_stop("test", True))
         done = self._house(_died(life))
         await asyncio.wait({task, done}, return_when=asyncio.FIRST_COMPLETED)
@@ -201,12 +207,17 @@ class Day:
         if life.is_dead or not task.done():
             return
         report = task.result()
-        if report.flat:
-            account = self.venue.desk.account
-            self.reports.append((report, len(self.venue.desk.open), len(account.holdings)))
-        await asyncio.sleep(self._random.uniform(1.0, 10.0))
+        self._compare_with(report)
+        await asyncio.sleep(self._random.uniform(1.0, 20.0))
         if not life.is_dead:
+            self._compare_with(report)
             self._do(lambda life: life.core.set_trading_state(TradingState.ACTIVE, ""), lambda: None)
+
+    def _compare_with(self, report: EmergencyReport) -> None:
+        """What was confirmed is so, and stays so while trading is halted."""
+        if report.flat:
+            desk = self.venue.desk
+            self.reports.append((report, len(desk.open), len(desk.account.holdings)))
 
     def _do(self, work: Callable[[Life], Awaitable[Any]], done: Callable[[], object]) -> None:
         life = self.life

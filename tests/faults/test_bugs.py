@@ -10,7 +10,7 @@ import pytest
 
 from tests.faults.bugs import BUGS
 
-MOST = 150
+MOST = 400
 """Days within which a bug must show."""
 
 

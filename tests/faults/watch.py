@@ -41,8 +41,7 @@ class Watch:
         order = event.order
         key = order.client_order_id
         ended = self._ended.get(key)
-        # Told as rejected after an unclear answer, it may turn out to be at the venue; that is another rule's matter.
-        if ended is not None and order.status is not ended and ended is not OrderStatus.REJECTED:
+        if ended is not None and order.status is not ended:
             self._say("an order left its final state", f"{key}: {ended.value} became {order.status.value}")
         if order.status.is_final:
             self._ended[key] = order.status
