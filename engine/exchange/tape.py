@@ -58,8 +58,9 @@ class SymbolTape:
     def on_trade(self, trade: Trade, in_session: bool) -> Bar | None:
         """Returns the minute bar that this print closes, if any."""
         self.trade = trade
-        self.trades.append(*_row(trade))
-        if trade.conditions and is_auction(trade.conditions):
+        conditions = trade.conditions
+        self.trades.append(trade.timestamp, trade.price, trade.size, trade.exchange, conditions, trade.trade_id)
+        if conditions and is_auction(conditions):
             self.auctions.append(*_row(trade))
         return self.bars.add(trade, sets_price(trade), in_session)
 
@@ -152,22 +153,26 @@ class Tape:
     def on_event(self, event: TapeEvent, in_session: bool) -> Bar | None:
         """Returns the minute bar that the event closes, if any."""
         symbol = self.symbols[event.symbol]
+        if isinstance(event, Quote):
+            symbol.on_quote(event)
+        elif isinstance(event, Trade):
+            return symbol.on_trade(event, in_session or is_crypto(event.symbol))
+        else:
+            self._on_announcement(symbol, event)
+        return None
+
+    def _on_announcement(
+        self, symbol: SymbolTape, event: Status | Bands | LatePrint | Correction | Cancellation
+    ) -> None:
         match event:
-            case Quote():
-                symbol.on_quote(event)
-            case Trade():
-                return symbol.on_trade(event, in_session or is_crypto(event.symbol))
             case Status():
                 symbol.status = event
-            case Bands():
-                pass
             case LatePrint():
                 self._note(symbol.on_late(event))
             case Correction():
                 self._note(symbol.on_correction(event))
             case Cancellation():
                 self._note(symbol.on_cancellation(event))
-        return None
 
     def close_minutes(self, now: int) -> list[Bar]:
         """The bars of every minute that has ended by `now`."""

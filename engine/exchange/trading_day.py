@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from engine.domain.market import Quote, Trade
 from engine.domain.orders import TimeInForce
+from engine.exchange.conditions import is_auction
 from engine.exchange.matching import MatchingEngine
 from engine.exchange.orders import Update
 from engine.exchange.phases import Agenda, Phase, Turn
@@ -49,7 +50,7 @@ class TradingDay:
             self._book(self._engine.on_quote(event))
         elif isinstance(event, Trade):
             self._book(self._engine.on_trade(event))
-            if event.conditions and (kind := auction_of(event)) is not None:
+            if is_auction(event.conditions) and (kind := auction_of(event)) is not None:
                 self._auction_print(event, kind)
         elif isinstance(event, Status):
             (self._engine.halt if event.is_halt else self._engine.resume)(event.symbol)

@@ -26,8 +26,14 @@ WAIT = 10.0
 
 @pytest.fixture
 async def exchange() -> AsyncIterator[ExchangeServer]:
-    """A small simulated exchange without random partial fills."""
-    options = ExchangeOptions(symbols=("SPY", "AAPL", "BTC/USD"), partial_fills=0.0, recent_minutes=1)
+    """A small simulated exchange without random partial fills, jumps and corrections."""
+    options = ExchangeOptions(
+        symbols=("SPY", "AAPL", "BTC/USD"),
+        partial_fills=0.0,
+        recent_minutes=1,
+        jumps_per_day=0.0,
+        revisions_per_hour=0.0,
+    )
     async with ExchangeServer(options) as server:
         yield server
 

@@ -94,7 +94,9 @@ class Desk:
 
 @pytest.fixture
 async def exchange() -> AsyncIterator[ExchangeServer]:
-    async with ExchangeServer(ExchangeOptions(symbols=("SPY", "AAPL"), partial_fills=0.0)) as server:
+    async with ExchangeServer(
+        ExchangeOptions(symbols=("SPY", "AAPL"), partial_fills=0.0, jumps_per_day=0.0, revisions_per_hour=0.0)
+    ) as server:
         yield server
 
 

@@ -73,7 +73,11 @@ async def running(url: str, *symbols: str) -> AsyncIterator[Running]:
 
 
 def exchange(**fields: Any) -> ExchangeServer:
-    return ExchangeServer(ExchangeOptions(**{"symbols": ("SPY", "AAPL", "BTC/USD"), "recent_minutes": 2, **fields}))
+    return ExchangeServer(
+        ExchangeOptions(
+            **{"symbols": ("SPY", "AAPL", "BTC/USD"), "recent_minutes": 2, "revisions_per_hour": 0.0, **fields}
+        )
+    )
 
 
 async def fault(url: str, **fields: Any) -> None:

@@ -17,6 +17,7 @@ from engine.exchange.wire import rfc3339
 MAX_FRAME = 512 * 1024
 """Bytes; alpaca-py gives up on frames above 1 MiB."""
 
+_pack_long = struct.Struct(">Q").pack
 _pack = msgspec.msgpack.Encoder().encode
 _json = msgspec.json.Encoder().encode
 
@@ -81,7 +82,7 @@ def timestamp(at: int, packed: bool) -> Any:
     if not packed:
         return rfc3339(at)
     seconds, fraction = divmod(at, NANOSECONDS)
-    return msgspec.msgpack.Ext(-1, struct.pack(">Q", fraction << 34 | seconds))
+    return msgspec.msgpack.Ext(-1, _pack_long(fraction << 34 | seconds))
 
 
 def encode(message: Any, packed: bool) -> bytes:

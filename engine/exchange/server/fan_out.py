@@ -30,7 +30,8 @@ class FanOut:
         self._messages = messages
         self._feeds = [TEST if test else CRYPTO if "/" in symbol else STOCKS for _, symbol, _ in messages]
         self._counters = counters
-        self._pieces: dict[tuple[int, bool], bytes] = {}
+        self._pieces: dict[bool, list[bytes]] = {packed: [b""] * len(messages) for packed in (True, False)}
+        """By format, as far as they have been asked for; no piece is empty."""
         self._frames: dict[tuple[object, ...], tuple[list[bytes | str], int]] = {}
 
     def send(self, client: Client) -> bool:
@@ -41,7 +42,8 @@ class FanOut:
             return False
         signature = client.signature()
         if signature not in self._frames:
-            pieces = [self._piece(index, client.packed) for index in self._wanted(client)]
+            made, packed = self._pieces[client.packed], client.packed
+            pieces = [made[index] or self._piece(index, packed) for index in self._wanted(client)]
             self._frames[signature] = (codec.frames(pieces, client.packed), len(pieces))
         frames, count = self._frames[signature]
         return self._put(client, frames, count)
@@ -68,18 +70,19 @@ class FanOut:
         return all(client.outbox.put(frame) for frame in frames)
 
     def _wanted(self, client: Client) -> list[int]:
-        return [
-            index
-            for index, (channel, symbol, _) in enumerate(self._messages)
-            if self._feeds[index] == client.feed and client.wants(channel, symbol)
-        ]
+        feed, asked = client.feed, client.subscriptions
+        found = []
+        for index, (channel, symbol, _) in enumerate(self._messages):
+            names = asked.get(channel)
+            if names and (symbol in names or "*" in names) and self._feeds[index] == feed:
+                found.append(index)
+        return found
 
     def _piece(self, index: int, packed: bool) -> bytes:
-        key = (index, packed)
-        piece = self._pieces.get(key)
-        if piece is None:
-            piece = self._pieces[key] = self._messages[index][2](packed)
-        return piece
+        pieces = self._pieces[packed]
+        if not pieces[index]:
+            pieces[index] = self._messages[index][2](packed)
+        return pieces[index]
 
 
 def _of_event(event: TapeEvent) -> list[Message]:

@@ -54,10 +54,6 @@ class Client:
         """Clients of equal signature are sent equal frames."""
         return (self.feed, self.packed, *self.subscriptions.values())
 
-    def wants(self, channel: str, symbol: str) -> bool:
-        names = self.subscriptions.get(channel, frozenset())
-        return symbol in names or "*" in names
-
     def subscribed(self) -> dict[str, Any]:
         """The subscriptions as the client is told them. Corrections and cancellations come with the trades."""
         shown: dict[str, Any] = {channel: sorted(names) for channel, names in self.subscriptions.items()}
