@@ -98,6 +98,10 @@ class EngineControl(Protocol):
 
     async def close_position(self, symbol: str) -> None: ...
 
+    async def reassign_external(self, symbol: str, sleeve: str) -> None:
+        """Give what was traded outside (the external sleeve) to a sleeve. Raises PaddockError with the reason."""
+        ...
+
     async def emergency_stop(self, reason: str, flatten: bool = True) -> EmergencyReport: ...
 
     async def pause(self, reason: str) -> None:

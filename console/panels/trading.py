@@ -19,12 +19,15 @@ from console.widgets.ticket import Notify, OrderTicket
 from engine.control import EngineControl
 from engine.domain.errors import PaddockError
 from engine.domain.market import Bar, Timeframe
+from engine.domain.orders import MANUAL_SLEEVE
 from engine.views import OrderRow, PositionRow, QuoteRow
 
 TIMEFRAMES = (
     Timeframe.SECOND_1, Timeframe.MINUTE_1, Timeframe.MINUTE_5, Timeframe.MINUTE_15, Timeframe.HOUR_1, Timeframe.DAY_1,
 )  # fmt: skip
 HISTORY = 500
+EXTERNAL = "external"
+"""The sleeve of what was traded outside this console."""
 SILENT = 5.0
 """Seconds without data in an open market after which the chart says so."""
 
@@ -136,7 +139,10 @@ class Trading(Panel):
         self._cancel_all.clicked.connect(
             lambda: self.tasks.spawn(self.control.cancel_all_orders(), "cancel all", self._cancel_all)
         )
-        self._positions.menu_actions = [("Close position", self._close_rows)]
+        self._positions.menu_actions = [
+            ("Close position", self._close_rows),
+            ("Give what was traded elsewhere to this sleeve", self._give_rows),
+        ]
         self._orders.menu_actions = [("Cancel", self._cancel_rows)]
         for table in (self._positions, self._orders, self._fills):
             table.doubleClicked.connect(lambda _, table=table: self._jump(table))
@@ -223,6 +229,16 @@ class Trading(Panel):
                 self._notify(f"{position.symbol} is being closed already", "Cancel that order first.", "warning")
             elif self._closing.begin(position.key):
                 self.tasks.spawn(self._close_one(position), f"close {position.symbol}")
+
+    def _give_rows(self, rows: Sequence[PositionRow]) -> None:
+        """From the row of the sleeve that is to have it, or from the external row to the person's own."""
+        for position in rows:
+            sleeve = MANUAL_SLEEVE if position.sleeve == EXTERNAL else position.sleeve
+            self.tasks.spawn(self._give(position.symbol, sleeve), f"give {position.symbol} to {sleeve}")
+
+    async def _give(self, symbol: str, sleeve: str) -> None:
+        await self.control.reassign_external(symbol, sleeve)
+        self._notify(f"{sleeve} has what was traded elsewhere in {symbol}", "It is written in the journal.", "good")
 
     async def _close_one(self, position: PositionRow) -> None:
         try:

@@ -21,6 +21,7 @@ from engine.broker.base import (
     NotSentError,
     OrderRefusedError,
     OutcomeUnknownError,
+    VenueBooking,
     VenueFill,
     VenueOrder,
 )
@@ -139,18 +140,11 @@ class AlpacaBroker:
         return await self._order_pages({"status": "closed", "after": format_rfc3339(after)})
 
     async def fills(self, after: int) -> Sequence[VenueFill]:
-        found: list[VenueFill] = []
-        query: dict[str, Any] = {
-            "after": format_rfc3339(after), "direction": "asc", "page_size": ACTIVITY_PAGE
-        }  # fmt: skip
-        for _ in range(MOST_PAGES):
-            page = await self._read_list("/account/activities/FILL", query)
-            # One that cannot be read may be ours, so none are taken.
-            found += [_parsed(wire.fill_activity, fields) for fields in page]
-            if len(page) < ACTIVITY_PAGE:
-                break
-            query = {**query, "page_token": page[-1]["id"]}
-        return found
+        return await self._activities("/account/activities/FILL", after, {}, wire.fill_activity)
+
+    async def bookings(self, after: int, kinds: Sequence[str]) -> Sequence[VenueBooking]:
+        query = {"activity_types": ",".join(kinds)}
+        return await self._activities("/account/activities", after, query, wire.booking)
 
     async def account(self) -> Account:
         return _parsed(wire.account, await self._read("/account"))
@@ -167,6 +161,18 @@ class AlpacaBroker:
     async def close(self) -> None:
         for session in (self._orders, self._cancels, self._reads):
             await session.close()
+
+    async def _activities(self, path: str, after: int, query: dict[str, Any], parse: Callable[[Any], T]) -> list[T]:
+        found: list[T] = []
+        query = {**query, "after": format_rfc3339(after), "direction": "asc", "page_size": ACTIVITY_PAGE}
+        for _ in range(MOST_PAGES):
+            page = await self._read_list(path, query)
+            # One that cannot be read may be ours, so none are taken.
+            found += [_parsed(parse, fields) for fields in page]
+            if len(page) < ACTIVITY_PAGE:
+                break
+            query = {**query, "page_token": page[-1]["id"]}
+        return found
 
     async def _order_pages(self, query: dict[str, Any]) -> list[VenueOrder]:
         """Oldest first; pages by `after`, which is exclusive, so orders of one instant are asked for again."""

@@ -78,6 +78,19 @@ class VenueFill(msgspec.Struct, frozen=True, kw_only=True):
     timestamp: int
 
 
+class VenueBooking(msgspec.Struct, frozen=True, kw_only=True):
+    """A booking that is no fill: a fee, dividend, split. `quantity` and `amount` are what it changes, signed."""
+
+    activity_id: str
+    kind: str
+    """The venue's word, such as CFEE, DIV or SPLIT."""
+    timestamp: int
+    symbol: str = ""
+    quantity: Decimal = Decimal(0)
+    amount: Decimal = Decimal(0)
+    venue_order_id: str = ""
+
+
 class TradeUpdate(msgspec.Struct, frozen=True, kw_only=True):
     """One message of the trade-updates stream. `event` is the venue's word, such as new, fill, canceled."""
 
@@ -146,6 +159,10 @@ class Broker(Protocol):
         ...
 
     async def fills(self, after: int) -> Sequence[VenueFill]: ...
+
+    async def bookings(self, after: int, kinds: Sequence[str]) -> Sequence[VenueBooking]:
+        """Oldest first, of these kinds; `after` in int nanoseconds UTC."""
+        ...
 
     async def account(self) -> Account: ...
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from engine.broker.base import Asset, MarketClock, TradeUpdate, VenueFill, VenueOrder
+from engine.broker.base import Asset, MarketClock, TradeUpdate, VenueBooking, VenueFill, VenueOrder
 from engine.domain.orders import OrderStatus, OrderType, Side, TimeInForce
 from engine.domain.portfolio import Account, VenuePosition
 from engine.domain.timestamps import parse_rfc3339
@@ -60,6 +60,20 @@ def fill_activity(fields: Fields) -> VenueFill:
         quantity=_needed(fields, "qty"),
         price=_needed(fields, "price"),
         timestamp=moment(fields["transaction_time"]),
+    )
+
+
+def booking(fields: Fields) -> VenueBooking:
+    """An entry of /account/activities that is no fill."""
+    kind = str(fields["activity_type"])
+    return VenueBooking(
+        activity_id=str(fields["id"]),
+        kind=kind,
+        timestamp=moment(fields.get("created_at") or fields.get("date")),
+        symbol=symbol(str(fields.get("symbol") or ""), "crypto" if kind == "CFEE" else None),
+        quantity=amount(fields.get("qty")) or Decimal(0),
+        amount=amount(fields.get("net_amount")) or Decimal(0),
+        venue_order_id=str(fields.get("order_id") or ""),
     )
 
 

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, mo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from engine.domain.market import Timeframe
+from engine.domain.portfolio import CostBasis
 
 SYMBOL = r"^[A-Z][A-Z0-9.]{0,9}(/[A-Z]{3,5})?$"
 BOT_NAME = r"^[a-z][a-z0-9-]{0,14}$"
@@ -135,6 +136,12 @@ class RiskSection(Section):
         return self
 
 
+class PortfolioSection(Section):
+    cost_basis: CostBasis = Field(
+        CostBasis.AVERAGE, description="how realised profit is found: average, as Alpaca reports it, or fifo"
+    )
+
+
 class ConsoleSection(Section):
     theme: Literal["dark", "light"] | None = Field(None, description="empty keeps the window's last choice")
     refresh_hz: int = Field(10, ge=2, le=60)
@@ -174,6 +181,7 @@ class Settings(BaseSettings):
     alpaca: AlpacaSection = AlpacaSection()
     exchange: ExchangeSection = ExchangeSection()
     risk: RiskSection = RiskSection()
+    portfolio: PortfolioSection = PortfolioSection()
     console: ConsoleSection = ConsoleSection()
     bots: list[BotSection] = Field(
         default_factory=list,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from enum import StrEnum
 
 import msgspec
 
@@ -45,8 +46,22 @@ class VenuePosition(msgspec.Struct, frozen=True, kw_only=True):
     unrealised: Decimal
 
 
+class CostBasis(StrEnum):
+    """How the cost of what is closed is found: the average, as Alpaca reports it, or first in, first out."""
+
+    AVERAGE = "average"
+    FIFO = "fifo"
+
+
+class Lot(msgspec.Struct, frozen=True, array_like=True):
+    """Bought or sold short at one price; quantity is signed."""
+
+    quantity: Decimal
+    price: Decimal
+
+
 class Position(msgspec.Struct, kw_only=True):
-    """A position by average cost. Quantity is signed; `realised` is after fees."""
+    """One symbol in one sleeve. Quantity is signed; `realised` is after fees and with dividends."""
 
     symbol: str
     sleeve: str
@@ -54,8 +69,11 @@ class Position(msgspec.Struct, kw_only=True):
     average_price: Decimal = ZERO
     realised: Decimal = ZERO
     fees: Decimal = ZERO
+    dividends: Decimal = ZERO
     last_price: Decimal = ZERO
     opened_at: int = 0
+    lots: list[Lot] = []
+    """Oldest first; kept only where cost is first in, first out."""
 
     @property
     def market_value(self) -> Decimal:
@@ -66,3 +84,25 @@ class Position(msgspec.Struct, kw_only=True):
         if self.last_price == ZERO:
             return ZERO
         return (self.last_price - self.average_price) * self.quantity
+
+
+class BookingPart(msgspec.Struct, frozen=True, kw_only=True):
+    """What a booking changes in one sleeve: units and dollars, both signed."""
+
+    sleeve: str
+    quantity: Decimal = ZERO
+    amount: Decimal = ZERO
+    price: Decimal = ZERO
+    """At which transferred units come in; 0 where they keep their cost."""
+
+
+class Booking(msgspec.Struct, frozen=True, kw_only=True):
+    """What changes positions or profit and is no fill. `kind` is the venue's word, or TRANSFER between sleeves."""
+
+    booking_id: str
+    kind: str
+    symbol: str
+    timestamp: int
+    parts: tuple[BookingPart, ...]
+    after_fills: int = 0
+    """How many fills had been counted before it."""

@@ -12,8 +12,9 @@ from engine.bus import Bus
 from engine.clock import Clock, IdFactory
 from engine.domain.events import ExecutionEvent, OrderEvent, Priority
 from engine.domain.orders import Fill, Order, Side
-from engine.domain.portfolio import ZERO, Position
+from engine.domain.portfolio import ZERO, CostBasis, Position
 from engine.execution.book import OrderBook, copy_of
+from engine.execution.bookkeeping import Bookkeeper
 from engine.execution.write_behind import WriteBehind
 from engine.portfolio.positions import Positions
 from engine.risk.valuation import Sums, exposure, working_value
@@ -31,9 +32,11 @@ class Ledger:
         ids: IdFactory,
         environment: str,
         on_fill: Callable[[Fill], None],
+        basis: CostBasis = CostBasis.AVERAGE,
     ) -> None:
         self.book = OrderBook(environment)
-        self.positions = Positions()
+        self.positions = Positions(basis)
+        self.bookings = Bookkeeper(journal, recovered.facts, self.positions, self.book, clock, ids)
         self.behind = WriteBehind(journal, self.book.get)
         self.last_fill_at = 0
         """Venue time of the newest fill; int nanoseconds UTC."""
@@ -44,9 +47,8 @@ class Ledger:
         self._on_fill = on_fill
         self._exposures = Sums()
         self.book.restore(recovered.orders, recovered.fills)
-        for fill in recovered.fills:
-            self.positions.apply(fill)
-            self.last_fill_at = max(self.last_fill_at, fill.timestamp)
+        self.bookings.replay(recovered.fills)
+        self.last_fill_at = max((fill.timestamp for fill in recovered.fills), default=0)
 
     async def save(self, order: Order) -> None:
         """Durable on return. Raises OrderError."""
@@ -69,7 +71,7 @@ class Ledger:
         order, fill = taken
         self.behind.write(fill, order)
         self.last_fill_at = max(self.last_fill_at, fill.timestamp)
-        self.positions.apply(fill)
+        self.bookings.count(fill)
         event = ExecutionEvent(
             event_id=self._ids.ulid(), timestamp=self._clock.now(), cause_id=order.cause_id, fill=fill
         )

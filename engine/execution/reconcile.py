@@ -16,11 +16,14 @@ from engine.clock import Clock
 from engine.domain.market import NANOSECONDS
 from engine.domain.orders import Order, OrderStatus
 from engine.execution.ledger import Ledger
+from engine.portfolio.bookings import KINDS
 
 log = logging.getLogger(__name__)
 
 OVERLAP = 120 * NANOSECONDS
 """Fills are asked for from this long before the newest we have; doubles are known by their id."""
+BOOKINGS_OVERLAP = 3 * 86_400 * NANOSECONDS
+"""Some bookings have a day and no time, and come late."""
 LIFE_MARGIN = 15.0
 TRIES = 5
 """How many rounds may look for the executions of one order beyond the usual window."""
@@ -86,6 +89,19 @@ class Reconciler:
         """Whether a difference waits to be confirmed."""
         return bool(self._suspected)
 
+    async def bookings(self) -> int:
+        """Fees, dividends and splits, which change positions without a fill; how many were new."""
+        new = 0
+        keeper = self._ledger.bookings
+        if not keeper.since:
+            keeper.begin((await self._broker.clock()).timestamp)
+        after = max(keeper.since, keeper.newest) - BOOKINGS_OVERLAP
+        for said in await self._broker.bookings(max(after, 0), KINDS):
+            if (booking := keeper.take(said)) is not None:
+                new += 1
+                log.info("%s %s: %s", booking.kind, booking.symbol, booking.parts)
+        return new
+
     async def positions(self) -> Findings:
         """Compare with the venue's; what our fills do not explain goes to the external sleeve.
 
@@ -93,14 +109,15 @@ class Reconciler:
         asked for once more, bring nothing new; and not in a symbol where some are still awaited.
         """
         book, positions = self._ledger.book, self._ledger.positions
+        await self.bookings()
         counted = book.executions
         venue = await self._broker.positions()
         if not positions.differences(venue):
             self._suspected.clear()
             return Findings()
         found = await self.orders()
-        if book.executions != counted:
-            # Something traded while we asked; the next round will compare like with like.
+        if await self.bookings() or book.executions != counted:
+            # Something was traded or booked while we asked; the next round will compare like with like.
             return found
         changed = positions.agree_with(venue, but=self._unsettled() | self._unconfirmed(positions.differences(venue)))
         return msgspec.structs.replace(found, positions={s: str(quantity) for s, quantity in changed.items()})

@@ -18,8 +18,9 @@ from engine.clock import Clock, IdFactory
 from engine.control import EmergencyReport, Placed, Verdict
 from engine.domain.errors import OrderError, PaddockError
 from engine.domain.events import PortfolioEvent, Severity, TradingState
+from engine.domain.market import is_crypto
 from engine.domain.orders import Fill, Order, OrderRequest, OrderStatus
-from engine.domain.portfolio import ZERO, Account
+from engine.domain.portfolio import ZERO, Account, CostBasis
 from engine.execution.alarms import Alarms
 from engine.execution.assets import AssetBook
 from engine.execution.book import order_of
@@ -66,6 +67,7 @@ class TradingCore:
         environment: str,
         prices: Prices,
         mismatch: str = "",
+        basis: CostBasis = CostBasis.AVERAGE,
     ) -> None:
         """`mismatch` says why address and keys do not belong to the environment; then nothing passes."""
         self.limits = limits
@@ -74,7 +76,7 @@ class TradingCore:
         self.assets = AssetBook(broker, clock)
         self.ready = False
         """False while our picture of the venue may be wrong: then nothing that adds risk passes."""
-        self.ledger = Ledger(journal, recovered, bus, clock, ids, environment, self._on_fill)
+        self.ledger = Ledger(journal, recovered, bus, clock, ids, environment, self._on_fill, basis)
         self._broker = broker
         self._bus = bus
         self._alarms = Alarms(bus, clock, ids)
@@ -165,6 +167,18 @@ class TradingCore:
         if not requests:
             raise OrderError(f"There is no position in {symbol}.", "Refresh the list of positions.")
         return [await self.place(request) for request in requests]
+
+    async def reassign_external(self, symbol: str, sleeve: str) -> Decimal:
+        """Give what the external sleeve holds in `symbol` to `sleeve`; how much it was given, signed.
+
+        Raises OrderError when there is nothing to give, or while orders in the symbol may still change what there is.
+        """
+        if not self.ready or self.ledger.book.open_in(symbol):
+            raise OrderError(
+                f"Orders in {symbol} are still open, or the venue is being read.",
+                "Wait until they are filled, or cancel them first.",
+            )
+        return await self.ledger.bookings.transfer(symbol, sleeve)
 
     async def emergency_stop(self, reason: str, flatten: bool) -> EmergencyReport:
         # Halted here and now; writing it down must not hold up the cancels, nor a full disk prevent them.
@@ -315,10 +329,13 @@ class TradingCore:
         return Placed(client_order_id=order.client_order_id, status=order.status.value, message=message)
 
     def _on_fill(self, fill: Fill) -> None:
+        if is_crypto(fill.symbol):
+            # The venue takes its fee in coins: without it we would try to sell more than there is.
+            self._spawn(self._reconciler.bookings(), "bookings")
         if fill.sleeve != EXTERNAL_SLEEVE and self._repetition.note(fill, self._clock.monotonic()):
             self._alarms.paused(fill, self.limits)
 
-    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, object], name: str) -> None:
         async def guarded() -> None:
             try:
                 await work

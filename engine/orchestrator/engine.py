@@ -160,6 +160,7 @@ class TradingEngine:
             limits=limits_of(self._settings),
             environment=self._settings.environment.value,
             prices=self._price,
+            basis=self._settings.portfolio.cost_basis,
             mismatch=mismatch(self._settings.environment.value, self._venue.address),
         )
         for order in recovered.orders:
@@ -266,6 +267,10 @@ class TradingEngine:
         for placed in await self._core.close_position(name, sleeve or None):
             if placed.status in {"blocked", "rejected"}:
                 raise PaddockError(f"{name} was not closed: {placed.message}", "See the order in the list.")
+
+    async def reassign_external(self, symbol: str, sleeve: str) -> None:
+        given = await self._core.reassign_external(symbol, sleeve)
+        self._projection.activity("position", f"{sleeve} was given {given:+f} {symbol} from outside")
 
     async def emergency_stop(self, reason: str, flatten: bool = True) -> EmergencyReport:
         report = await self._core.emergency_stop(reason, flatten)

@@ -1,4 +1,4 @@
-"""Positions by average cost, one for each symbol and sleeve, built from fills and nothing else."""
+"""Positions, one for each symbol and sleeve, built from fills and bookings and nothing else."""
 
 from __future__ import annotations
 
@@ -6,43 +6,20 @@ from collections.abc import Container, Iterable, Iterator
 from decimal import Decimal
 
 from engine.domain.orders import Fill
-from engine.domain.portfolio import ZERO, Position, VenuePosition
+from engine.domain.portfolio import ZERO, Booking, BookingPart, CostBasis, Lot, Position, VenuePosition
+from engine.portfolio import bookings, costs
 
 EXTERNAL_SLEEVE = "external"
-"""Holds what the venue has and our fills do not explain: trades made elsewhere, transfers, splits."""
-
-
-def apply_fill(position: Position, fill: Fill) -> Decimal:
-    """Change the position; the realised P&L of this fill, its fee not yet taken off.
-
-    A fill through zero closes at the average price and opens the rest at its own.
-    """
-    signed = fill.quantity * fill.side.sign
-    before = position.quantity
-    realised = ZERO
-    if before * signed < 0:
-        closed = min(abs(before), abs(signed))
-        realised = (fill.price - position.average_price) * closed * (1 if before > 0 else -1)
-    after = before + signed
-    if after == 0:
-        position.average_price = ZERO
-    elif before * signed >= 0:
-        position.average_price = (position.average_price * abs(before) + fill.price * abs(signed)) / abs(after)
-    elif before * after < 0:
-        position.average_price = fill.price
-    if before == 0 or before * after < 0:
-        position.opened_at = fill.timestamp
-    position.quantity = after
-    position.fees += fill.fee
-    position.realised += realised - fill.fee
-    position.last_price = position.last_price or fill.price
-    return realised
+"""Holds what the venue has and our fills do not explain: trades made elsewhere, transfers."""
 
 
 class Positions:
     """All of one account. Iterating gives every position that is or was held in this journal."""
 
-    def __init__(self) -> None:
+    def __init__(self, basis: CostBasis = CostBasis.AVERAGE) -> None:
+        self.basis = basis
+        self.unassigned = ZERO
+        """Dollars of fees and interest that belong to no symbol, signed."""
         self._held: dict[tuple[str, str], Position] = {}
         self.nets: dict[str, Decimal] = {}
         """Signed quantity over all sleeves, by symbol; to be read only."""
@@ -59,20 +36,69 @@ class Positions:
             self._held[key] = Position(symbol=symbol, sleeve=sleeve)
         return self._held[key]
 
+    def of(self, symbol: str) -> list[Position]:
+        return [held for held in self._held.values() if held.symbol == symbol]
+
+    def put(self, position: Position) -> None:
+        """One that was kept elsewhere, in the place of what is here."""
+        before = self.get(position.symbol, position.sleeve).quantity
+        self._held[position.symbol, position.sleeve] = position
+        self._count(position.symbol, position.quantity - before)
+
     def apply(self, fill: Fill) -> Position:
         position = self.get(fill.symbol, fill.sleeve)
-        apply_fill(position, fill)
-        self._count(fill.symbol, fill.quantity * fill.side.sign)
+        before, signed = position.quantity, fill.quantity * fill.side.sign
+        realised = costs.trade(position, signed, fill.price, self.basis)
+        if before == 0 or before * position.quantity < 0:
+            position.opened_at = fill.timestamp
+        position.fees += fill.fee
+        position.realised += realised - fill.fee
+        position.last_price = position.last_price or fill.price
+        self._count(fill.symbol, signed)
         return position
+
+    def book(self, booking: Booking) -> None:
+        """Splits, dividends, fees, transfers between sleeves."""
+        if not booking.symbol:
+            self.unassigned += sum((part.amount for part in booking.parts), ZERO)
+            return
+        for part in booking.parts:
+            self._book(self.get(booking.symbol, part.sleeve), booking.kind, part)
+            self._count(booking.symbol, part.quantity)
+
+    def _book(self, position: Position, kind: str, part: BookingPart) -> None:
+        position.realised += part.amount
+        if kind == bookings.SPLIT:
+            costs.split(position, part.quantity)
+        elif kind == bookings.TRANSFER and part.price:
+            position.realised += costs.trade(position, part.quantity, part.price, self.basis)
+        elif part.quantity:
+            self._lose(position, kind, part.quantity)
+        if kind == bookings.DIVIDEND:
+            position.dividends += part.amount
+        elif kind in {bookings.FEE, bookings.CRYPTO_FEE}:
+            position.fees -= part.amount
+
+    def _lose(self, position: Position, kind: str, signed: Decimal) -> None:
+        """Units that come or go without money: a fee in coins, a fraction paid out, what another sleeve is given."""
+        if position.quantity * signed < 0 and abs(signed) <= abs(position.quantity):
+            cost = costs.take_newest(position, abs(signed))
+        else:
+            price = position.average_price or position.last_price
+            position.realised += costs.trade(position, signed, price, self.basis)
+            cost = -signed * price
+        if kind != bookings.TRANSFER:
+            position.realised -= cost
+        if kind == bookings.CRYPTO_FEE:
+            position.fees += cost
 
     def net(self, symbol: str) -> Decimal:
         """Signed quantity over all sleeves."""
         return self.nets.get(symbol, ZERO)
 
     def mark(self, symbol: str, price: Decimal) -> None:
-        for held in self._held.values():
-            if held.symbol == symbol:
-                held.last_price = price
+        for held in self.of(symbol):
+            held.last_price = price
         self.touched.add(symbol)
 
     @property
@@ -99,6 +125,8 @@ class Positions:
             external.quantity += difference
             self._count(symbol, difference)
             external.average_price = there.average_entry_price if there and external.quantity else ZERO
+            if self.basis is CostBasis.FIFO:
+                external.lots[:] = [Lot(external.quantity, external.average_price)] if external.quantity else []
             if there:
                 external.last_price = there.current_price
         return changed

@@ -22,6 +22,7 @@ from engine.broker.base import (
     OrderRefusedError,
     OutcomeUnknownError,
     TradeUpdate,
+    VenueBooking,
     VenueFill,
     VenueOrder,
 )
@@ -72,6 +73,9 @@ class ScriptedVenue:
     def __init__(self, clock: SkippingClock) -> None:
         self.orders: dict[str, VenueOrder] = {}
         self.executions: list[VenueFill] = []
+        self.elsewhere: dict[str, Decimal] = {}
+        """What the account holds beyond our orders."""
+        self.booked: list[VenueBooking] = []
         self.news: deque[TradeUpdate] = deque()
         self.answers: deque[str] = deque()
         self.fired: Counter[str] = Counter()
@@ -89,7 +93,7 @@ class ScriptedVenue:
 
     @property
     def held(self) -> dict[str, Decimal]:
-        net: dict[str, Decimal] = {}
+        net = dict(self.elsewhere)
         for fill in self.executions:
             net[fill.symbol] = net.get(fill.symbol, Decimal(0)) + fill.side.sign * fill.quantity
         return {symbol: quantity for symbol, quantity in net.items() if quantity}
@@ -183,6 +187,10 @@ class ScriptedVenue:
     async def fills(self, after: int) -> Sequence[VenueFill]:
         self._listen()
         return [] if self.unlisted_fills else [fill for fill in self.executions if fill.timestamp > after]
+
+    async def bookings(self, after: int, kinds: Sequence[str]) -> Sequence[VenueBooking]:
+        self._listen()
+        return [one for one in self.booked if one.timestamp > after and one.kind in kinds]
 
     async def account(self) -> Account:
         self._listen()

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.domain.orders import Fill, Side
-from engine.domain.portfolio import Position, VenuePosition
+from engine.domain.portfolio import Booking, CostBasis, Lot, Position, VenuePosition
+from engine.portfolio.bookings import TRANSFER, transfer_parts
 from engine.portfolio.positions import EXTERNAL_SLEEVE, Positions
 from engine.portfolio.targets import SleevePlan, closing_orders, order_for
 
@@ -24,12 +25,14 @@ def fill(number: int, side: Side, quantity: Decimal, price: Decimal, fee: Decima
 
 
 @given(
-    st.lists(st.tuples(st.sampled_from(Side), quantities, prices, st.decimals("0", "3", places=2)), max_size=30), prices
+    st.lists(st.tuples(st.sampled_from(Side), quantities, prices, st.decimals("0", "3", places=2)), max_size=30),
+    prices,
+    st.sampled_from(list(CostBasis)),
 )
 def test_realised_and_unrealised_are_the_change_of_cash_and_value(
-    trades: list[tuple[Side, Decimal, Decimal, Decimal]], last: Decimal
+    trades: list[tuple[Side, Decimal, Decimal, Decimal]], last: Decimal, basis: CostBasis
 ) -> None:
-    positions, cash = Positions(), Decimal(0)
+    positions, cash = Positions(basis), Decimal(0)
     for number, (side, quantity, price, fee) in enumerate(trades):
         positions.apply(fill(number, side, quantity, price, fee))
         cash -= side.sign * quantity * price + fee
@@ -43,6 +46,38 @@ def test_a_fill_through_zero_opens_at_its_own_price() -> None:
     positions.apply(fill(1, Side.BUY, Decimal(10), Decimal(100)))
     position = positions.apply(fill(2, Side.SELL, Decimal(15), Decimal(110)))
     assert (position.quantity, position.average_price, position.realised) == (Decimal(-5), Decimal(110), Decimal(100))
+
+
+def test_first_in_first_out_sells_the_oldest_first() -> None:
+    positions = Positions(CostBasis.FIFO)
+    positions.apply(fill(1, Side.BUY, Decimal(10), Decimal(100)))
+    positions.apply(fill(2, Side.BUY, Decimal(10), Decimal(120)))
+    position = positions.apply(fill(3, Side.SELL, Decimal(15), Decimal(130)))
+    assert (position.realised, position.average_price) == (Decimal(350), Decimal(120))
+    position = positions.apply(fill(4, Side.SELL, Decimal(9), Decimal(130)))
+    assert (position.quantity, position.average_price, position.realised) == (Decimal(-4), Decimal(130), Decimal(400))
+    assert position.lots == [Lot(Decimal(-4), Decimal(130))]
+
+
+@given(st.integers(-20, 20).map(Decimal), st.integers(-20, 20).map(Decimal), st.sampled_from(list(CostBasis)))
+def test_what_was_traded_elsewhere_goes_to_a_sleeve_and_earns_nothing(
+    elsewhere: Decimal, held: Decimal, basis: CostBasis
+) -> None:
+    positions = Positions(basis)
+    if held:
+        positions.apply(fill(1, Side.BUY if held > 0 else Side.SELL, abs(held), Decimal(100)))
+    there = VenuePosition(
+        symbol="SPY", quantity=held + elsewhere, average_entry_price=Decimal(90), market_value=Decimal(0),
+        current_price=Decimal(95), unrealised=Decimal(0),
+    )  # fmt: skip
+    positions.agree_with([there])
+    parts = transfer_parts(positions.get("SPY", EXTERNAL_SLEEVE), positions.get("SPY", "test"))
+    positions.book(Booking(booking_id="t", kind=TRANSFER, symbol="SPY", timestamp=1, parts=parts))
+    sleeve, external = positions.get("SPY", "test"), positions.get("SPY", EXTERNAL_SLEEVE)
+    assert positions.net("SPY") == held + elsewhere == sleeve.quantity + external.quantity
+    assert sleeve.quantity * held >= 0, "nothing that one sleeve holds turns into its opposite"
+    assert external.quantity == 0 or abs(elsewhere) > abs(held) > 0
+    assert sleeve.realised == 0
 
 
 def test_what_the_venue_has_beyond_our_fills_is_external() -> None:

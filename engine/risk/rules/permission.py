@@ -78,7 +78,7 @@ def still_held(case: Case) -> Refusal | None:
     return Refusal(
         f"Of {request.sleeve}'s {abs(held)} {request.symbol} only {left} are still at the venue; the rest was traded"
         " elsewhere.",
-        "Give the difference to the sleeve: Positions, menu of the row of 'external'.",
+        "Positions, menu of the sleeve's row: give what was traded elsewhere to this sleeve.",
     )
 
 

@@ -1,0 +1,140 @@
+"""Bookings that are no fills, each taken once, divided among the sleeves, journalled as a fact, and found again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+import msgspec
+
+from engine.broker.base import VenueBooking
+from engine.clock import Clock, IdFactory
+from engine.domain.errors import OrderError
+from engine.domain.orders import Fill
+from engine.domain.portfolio import Booking
+from engine.execution.book import OrderBook
+from engine.portfolio.bookings import TRANSFER, parts_of, transfer_parts
+from engine.portfolio.positions import EXTERNAL_SLEEVE, Positions
+from engine.storage.journal import Journal
+from engine.storage.trail import Fact
+
+PREFIX = "booking/"
+SINCE_FACT = "bookings_since"
+
+
+class Bookkeeper:
+    """`positions` are changed by it, and by fills that pass through `count`."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        facts: dict[str, str],
+        positions: Positions,
+        book: OrderBook,
+        clock: Clock,
+        ids: IdFactory,
+    ) -> None:
+        self.fills = 0
+        """How many were counted."""
+        self.newest = 0
+        """Venue time of the newest booking; int nanoseconds UTC."""
+        self.since = int(facts.get(SINCE_FACT, "0"))
+        """Bookings before this time are part of what the account was when we first saw it; 0 = not seen yet."""
+        self._journal = journal
+        self._positions = positions
+        self._book = book
+        self._clock = clock
+        self._ids = ids
+        found = (msgspec.json.decode(body, type=Booking) for key, body in facts.items() if key.startswith(PREFIX))
+        self._waiting = sorted(found, key=lambda booking: (booking.after_fills, booking.timestamp))
+        self._known = {booking.booking_id for booking in self._waiting}
+
+    def replay(self, fills: Iterable[Fill]) -> None:
+        """Fills and bookings of lives before this one, in the sequence in which they were taken."""
+        for fill in fills:
+            self._book_waiting(self.fills)
+            self._positions.apply(fill)
+            self.fills += 1
+        self._book_waiting(None)
+
+    def count(self, fill: Fill) -> None:
+        self._positions.apply(fill)
+        self.fills += 1
+
+    def begin(self, since: int) -> None:
+        """The account is seen for the first time."""
+        self.since = since
+        self._journal.append_soon(Fact(SINCE_FACT, str(since))).add_done_callback(lambda written: written.exception())
+
+    def take(self, said: VenueBooking) -> Booking | None:
+        """None for one that we have, or that is older than our knowledge of the account."""
+        if said.activity_id in self._known or said.timestamp < self.since:
+            return None
+        order = self._book.by_venue_id(said.venue_order_id) if said.venue_order_id else None
+        held = self._positions.of(said.symbol)
+        sleeve = order.sleeve if order is not None else ""
+        symbol = order.symbol if order is not None else said.symbol
+        booking = Booking(
+            booking_id=said.activity_id,
+            kind=said.kind,
+            symbol=symbol,
+            timestamp=said.timestamp,
+            parts=parts_of(said, sleeve, held, EXTERNAL_SLEEVE),
+            after_fills=self.fills,
+        )
+        # Not waited for: the venue tells it again after a crash.
+        self._journal.append_soon(_fact(booking)).add_done_callback(lambda written: written.exception())
+        self._apply(booking)
+        self.newest = max(self.newest, said.timestamp)
+        return booking
+
+    async def transfer(self, symbol: str, sleeve: str) -> Decimal:
+        """Give what the external sleeve holds in `symbol` to `sleeve`; the signed quantity that it was given.
+
+        Durable on return. Raises OrderError when there is nothing to give or it cannot be written down.
+        """
+        booking = self._transfer(symbol, sleeve)
+        self._apply(booking)
+        try:
+            await self._journal.append(_fact(booking))
+        except OrderError:
+            self._apply(_reversed(booking))
+            raise
+        return booking.parts[1].quantity
+
+    def _transfer(self, symbol: str, sleeve: str) -> Booking:
+        if sleeve == EXTERNAL_SLEEVE:
+            raise OrderError("These shares are in the external sleeve already.", "Choose another sleeve.")
+        parts = transfer_parts(self._positions.get(symbol, EXTERNAL_SLEEVE), self._positions.get(symbol, sleeve))
+        if not parts:
+            raise OrderError(f"The external sleeve has no {symbol} to give.", "Refresh the list of positions.")
+        return Booking(
+            booking_id=f"transfer-{self._ids.ulid()}",
+            kind=TRANSFER,
+            symbol=symbol,
+            timestamp=self._clock.now(),
+            parts=parts,
+            after_fills=self.fills,
+        )
+
+    def _book_waiting(self, until: int | None) -> None:
+        while self._waiting and (until is None or self._waiting[0].after_fills <= until):
+            booking = self._waiting.pop(0)
+            # What is outside is not journalled: the venue tells it again, less what was given away.
+            parts = tuple(part for part in booking.parts if booking.kind != TRANSFER or part.sleeve != EXTERNAL_SLEEVE)
+            self._positions.book(msgspec.structs.replace(booking, parts=parts))
+            if booking.kind != TRANSFER:
+                self.newest = max(self.newest, booking.timestamp)
+
+    def _apply(self, booking: Booking) -> None:
+        self._known.add(booking.booking_id)
+        self._positions.book(booking)
+
+
+def _fact(booking: Booking) -> Fact:
+    return Fact(PREFIX + booking.booking_id, msgspec.json.encode(booking).decode())
+
+
+def _reversed(booking: Booking) -> Booking:
+    parts = tuple(msgspec.structs.replace(part, quantity=-part.quantity) for part in booking.parts)
+    return msgspec.structs.replace(booking, parts=parts)
