@@ -78,10 +78,11 @@ def read_word(body: Mapping[str, Any], name: str, words: type[_WORDS]) -> _WORDS
     value = body.get(name)
     if value is None or value == "":
         raise invalid(f"{name} is required")
-    try:
-        return words(value)
-    except ValueError as error:
-        raise invalid(f"invalid {name}") from error
+    # Calling the class takes five times as long.
+    found = words._value2member_map_.get(value) if isinstance(value, str) else None
+    if not isinstance(found, words):
+        raise invalid(f"invalid {name}")
+    return found
 
 
 def read_flag(body: Mapping[str, Any], name: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
 
 from engine.domain.orders import OrderType, Side
 from engine.exchange.orders import Working
@@ -10,6 +11,7 @@ from engine.exchange.orders import Working
 _STEP = Decimal("0.0001")
 
 
+@lru_cache(maxsize=1024)
 def to_decimal(price: float) -> Decimal:
     """The shortest decimal that reads back as the same float, so 167.41 is 167.41 and nothing beside it."""
     return Decimal(repr(price))

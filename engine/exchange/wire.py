@@ -39,7 +39,9 @@ def rfc3339(at: int) -> str:
 
 def number(value: Decimal) -> str:
     """Without an exponent and without trailing zeros."""
-    text = f"{value:f}"
+    text = str(value)
+    if "E" in text:
+        text = f"{value:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 

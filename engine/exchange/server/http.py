@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 from aiohttp import web
+from multidict import istr
 
 from engine.domain.market import NANOSECONDS
 from engine.exchange.desk import Desk
@@ -22,6 +23,7 @@ from engine.exchange.server.floor import Floor
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 DESK: web.RequestKey[Desk] = web.RequestKey("desk", Desk)
+KEY_ID, SECRET = istr("APCA-API-KEY-ID"), istr("APCA-API-SECRET-KEY")
 MAX_BODY = 256 * 1024
 OPEN_PREFIXES = ("/v1beta3/crypto/", "/paddock/", "/stream", "/v2/iex", "/v2/sip", "/v2/test", "/v2/delayed_sip")
 """Paths that ask for no keys in the headers: crypto data is free, and streams authenticate inside."""
@@ -146,8 +148,8 @@ class Gate:
         """The headers of a limited rate, or None."""
         if request.path.startswith(OPEN_PREFIXES):
             return None
-        key = request.headers.get("APCA-API-KEY-ID", "")
-        request[DESK] = self._floor.enter(key, request.headers.get("APCA-API-SECRET-KEY", ""))
+        key = request.headers.get(KEY_ID, "")
+        request[DESK] = self._floor.enter(key, request.headers.get(SECRET, ""))
         return None if self._rate is None else self._rate.take(key, self._floor.now())
 
     def _past(self, request: web.Request) -> web.Response | None:
