@@ -10,6 +10,7 @@ import typer
 
 from engine.config import load_settings
 from engine.exchange.server import ExchangeOptions, serve
+from engine.exchange.server.collection import collect_less
 
 
 def run_exchange(venues: int, given: dict[str, Any]) -> None:
@@ -26,4 +27,9 @@ async def _run(options: ExchangeOptions, venues: int) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await serve(options, lambda url: typer.echo(f"ready {url}"), stop, venues=venues)
+    await serve(options, _announce, stop, venues=venues)
+
+
+def _announce(url: str) -> None:
+    collect_less()
+    typer.echo(f"ready {url}")
