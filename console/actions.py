@@ -42,8 +42,12 @@ def menu_actions(desk: Desk) -> list[Action]:
         Action("&View", "&Light theme", "view.light", lambda: window.set_theme("light")),
         Action("&View", "&Search…", "view.search", lambda: open_palette(desk), "Ctrl+K"),
         Action("&View", "&Reset the layout", "view.reset", desk.arrangement.reset),
-        Action("&Trade", "&Pause trading", "trade.pause", lambda: spawn(control.pause("paused by hand"), "pause")),
-        Action("&Trade", "&Resume trading", "trade.resume", lambda: spawn(control.resume(), "resume")),
+        Action("&Trade", "&Pause bots", "trade.pause", lambda: spawn(control.pause("paused by hand"), "pause")),
+        Action("&Trade", "&Resume bots", "trade.resume", lambda: spawn(control.resume(), "resume")),
+        Action("&Trade", "&Halt trading", "trade.halt", lambda: spawn(control.halt("halted by hand"), "halt")),
+        Action(
+            "&Trade", "&Activate trading", "trade.activate", lambda: spawn(control.allow_trading(), "activate trading")
+        ),
         Action("&Trade", "&Cancel all orders", "trade.cancel", lambda: spawn(control.cancel_all_orders(), "cancel")),
         Action("&Processes", "&Start all", "processes.start_all", lambda: processes("start")),
         Action("&Processes", "S&top all", "processes.stop_all", lambda: processes("stop")),

@@ -44,8 +44,7 @@ class StatusBar(QStatusBar):
         """`lag` is how late the event loop answers, in milliseconds."""
         if not running:
             return
-        active = summary.trading_state is TradingState.ACTIVE
-        self._set("state", "good" if active else "bad", summary.trading_state.value, summary.trading_state_reason)
+        self._show_state(summary)
         age = "no data yet" if summary.feed_age < 0 else format.duration(summary.feed_age)
         self._set("feed", summary.feed_state, f"feed {age}", "time since market data last arrived")
         latency = "" if summary.broker_latency_ms < 0 else f" {summary.broker_latency_ms:.0f} ms"
@@ -57,6 +56,14 @@ class StatusBar(QStatusBar):
         self._set("loop", state, f"loop {lag:.0f} ms", "how late the window's event loop answers (99th percentile)")
         zone = "ET" if summary.market_time else ""
         self._time.setText(f"{format.clock(summary.market_time, format.NEW_YORK)} {zone}  ")
+
+    def _show_state(self, summary: Summary) -> None:
+        active = summary.trading_state is TradingState.ACTIVE
+        if summary.engine_state == "PAUSED":
+            tooltip = f"{summary.engine_state_reason}\n{summary.trading_state_reason}".strip()
+            self._set("state", "warning" if active else "bad", f"{summary.trading_state.value}, BOTS PAUSED", tooltip)
+            return
+        self._set("state", "good" if active else "bad", summary.trading_state.value, summary.trading_state_reason)
 
     def _show_market(self, summary: Summary) -> None:
         if summary.market_open is None:

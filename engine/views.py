@@ -184,6 +184,7 @@ class Summary(msgspec.Struct, kw_only=True):
     trading_state: TradingState = TradingState.ACTIVE
     trading_state_reason: str = ""
     engine_state: str = "CREATED"
+    engine_state_reason: str = ""
     equity: float = 0.0
     last_equity: float = 0.0
     cash: float = 0.0

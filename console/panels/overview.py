@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
+from typing import Any
+
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
-from PySide6.QtWidgets import QGridLayout, QLabel, QProgressBar, QSizePolicy, QWidget
+from PySide6.QtWidgets import QGridLayout, QLabel, QProgressBar, QPushButton, QSizePolicy, QWidget
 
 from console import format
 from console.charts.line import EquityChart
@@ -43,17 +46,22 @@ class Overview(Panel):
         self._state = label("", "figure", "overview.state")
         self._reason = label("", "muted")
         self._reason.setWordWrap(True)
-        self._pause = button("Pause", "overview.pause", tooltip="Halt trading: only cancels pass")
-        self._resume = button("Resume", "overview.resume", tooltip="Let orders pass again")
-        self._pause.clicked.connect(
-            lambda: self.tasks.spawn(self.control.pause("paused by hand"), "pause", self._pause)
+        self._bots = label("", "muted", "overview.bots")
+        self._bots.setWordWrap(True)
+        self._pause = button("Pause bots", "overview.pause", tooltip="Do not act on bots' signals; all else goes on")
+        self._resume = button("Resume bots", "overview.resume", tooltip="Act on bots' signals again")
+        self._allow = button(
+            "Activate trading", "overview.activate", tooltip="Let every order pass that passes its checks"
         )
-        self._resume.clicked.connect(lambda: self.tasks.spawn(self.control.resume(), "resume", self._resume))
+        self._command(self._pause, "pause", lambda: control.pause("paused by hand"))
+        self._command(self._resume, "resume", control.resume)
+        self._command(self._allow, "activate trading", control.allow_trading)
         self._meters = {name: Meter(name) for name in ("gross exposure", "day loss", "orders a minute")}
         state = card(
             self._state,
             self._reason,
-            row(self._pause, self._resume, None),
+            self._bots,
+            row(self._pause, self._resume, self._allow, None),
             *self._meters.values(),
             title="TRADING STATE",
         )
@@ -98,14 +106,22 @@ class Overview(Panel):
         self._state.setText(f"{ICONS[tone]} {summary.trading_state.value}")
         set_tone(self._state, tone)
         self._reason.setText(summary.trading_state_reason or "Orders pass when every check does.")
-        self._pause.setEnabled(summary.trading_state is not TradingState.HALTED)
-        self._resume.setEnabled(not active)
+        paused = summary.engine_state == "PAUSED"
+        self._bots.setText(f"▲ BOTS PAUSED. {summary.engine_state_reason}" if paused else "")
+        self._bots.setVisible(paused)
+        set_tone(self._bots, "warning" if paused else "")
+        self._pause.setVisible(not paused)
+        self._resume.setVisible(paused)
+        self._allow.setVisible(not active)
         self._meters["gross exposure"].set(summary.gross_limit_used, format.money(summary.gross_exposure))
         self._meters["day loss"].set(summary.day_loss_used, format.percent(summary.day_loss_used, 0))
         self._meters["orders a minute"].set(summary.order_rate_used, format.percent(summary.order_rate_used, 0))
         self._health.show_rows(list(self.views.health))
         self._exposure.set_values(_by_symbol(self.control), summary.equity)
         self._draw()
+
+    def _command(self, one: QPushButton, name: str, act: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        one.clicked.connect(lambda: self.tasks.spawn(act(), name, one))
 
     def restyle(self) -> None:
         self._chart.restyle()

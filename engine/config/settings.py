@@ -142,6 +142,18 @@ class PortfolioSection(Section):
     )
 
 
+class EngineSection(Section):
+    """What the engine does again and again, and how often it mends a part before it gives it up."""
+
+    risk_check_s: float = Field(30.0, gt=0, description="between two looks at what is held, beside those at each order")
+    rebalance_s: float = Field(300.0, gt=0)
+    health_check_s: float = Field(30.0, gt=0)
+    snapshot_s: float = Field(60.0, gt=0)
+    recovery_attempts: int = Field(10, ge=0, description="then the part has failed and trading goes to REDUCING")
+    recovery_first_pause_s: float = Field(0.5, gt=0, description="before the first attempt; doubled each time")
+    recovery_longest_pause_s: float = Field(15.0, gt=0)
+
+
 class ConsoleSection(Section):
     theme: Literal["dark", "light"] | None = Field(None, description="empty keeps the window's last choice")
     refresh_hz: int = Field(10, ge=2, le=60)
@@ -182,6 +194,7 @@ class Settings(BaseSettings):
     exchange: ExchangeSection = ExchangeSection()
     risk: RiskSection = RiskSection()
     portfolio: PortfolioSection = PortfolioSection()
+    engine: EngineSection = EngineSection()
     console: ConsoleSection = ConsoleSection()
     bots: list[BotSection] = Field(
         default_factory=list,

@@ -19,8 +19,15 @@ LONGEST_PAUSE = 10.0
 class VenueLink:
     """While the stream is down nothing that adds risk passes; when it is back, only once everything was compared."""
 
-    def __init__(self, core: TradingCore, stream_is_up: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        core: TradingCore,
+        stream_is_up: Callable[[], bool],
+        on_compared: Callable[[str], None] = lambda failure: None,
+    ) -> None:
+        """`on_compared` gets what each comparison failed with, nothing when it worked."""
         self._core = core
+        self._on_compared = on_compared
         self._stream_is_up = stream_is_up
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -48,8 +55,14 @@ class VenueLink:
                 await self._core.reconcile(reason)
                 # The stream may have been lost again meanwhile; its next return compares anew.
                 self._core.ready = self._stream_is_up()
+                self._on_compared("")
                 return
             except PaddockError as error:
                 log.warning("Reconciling failed: %s", error.message)
+                self._on_compared(error.message)
+            except Exception as error:
+                # Not to be compared is worse than any error: it is tried again, whatever it was.
+                log.exception("Reconciling failed by an error nobody expected")
+                self._on_compared(f"{type(error).__name__}: {error}")
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)

@@ -38,6 +38,8 @@ class SignalDesk:
         on_drop: Callable[[Signal, str], None],
     ) -> None:
         self.expired = 0
+        self.paused = False
+        """Signals are let go by; a bot says again what it still wants."""
         self._core = core
         self._plans = plans
         self._prices = prices
@@ -50,7 +52,7 @@ class SignalDesk:
     def take(self, signal: Signal) -> None:
         """A signal that comes twice counts once."""
         key = (signal.sleeve, signal.symbol)
-        if signal.sleeve not in self._plans or self._seen.get(key) == signal.signal_id:
+        if self.paused or signal.sleeve not in self._plans or self._seen.get(key) == signal.signal_id:
             return
         self._seen[key] = signal.signal_id
         self._waiting[key] = signal
@@ -91,6 +93,8 @@ class SignalDesk:
 
     def _request(self, signal: Signal) -> OrderRequest | None:
         """None, told to `on_drop` where that is worth telling, when there is nothing to do (any more)."""
+        if self.paused:
+            return None
         age = (self._clock.now() - signal.made_at) / NANOSECONDS
         if age > self._core.limits.signal_life_s:
             self.expired += 1

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
+from engine.orchestrator.components import Component, ComponentState
 from engine.orchestrator.market import MarketMemory
 from engine.views import HealthRow, ProcessRow, Summary, Table
 
@@ -48,10 +50,32 @@ def write_health(
     _put(table, "processes", "warning" if worst == "unknown" else worst, text, now)
 
 
+def write_components(table: Table[HealthRow], components: Iterable[Component], now: int) -> None:
+    """The engine's own parts that it cannot trade without; child processes are told of together."""
+    for component in components:
+        if component.critical and not component.is_process:
+            _put(table, component.name, _COMPONENT[component.state], _described(component), now)
+
+
+def _described(component: Component) -> str:
+    since = datetime.fromtimestamp(component.since / 1e9).astimezone()
+    text = f"{component.state.value.lower()} since {since:%H:%M:%S}"
+    if component.recoveries:
+        text += f", recovered {component.recoveries}×"
+    return f"{text}: {component.reason}" if component.reason else text
+
+
 def state_of(row: ProcessRow | None) -> str:
     return "unknown" if row is None else _STATE.get(row.state, "unknown")
 
 
+_COMPONENT = {
+    ComponentState.WAITING: "warning",
+    ComponentState.RUNNING: "good",
+    ComponentState.RECOVERING: "warning",
+    ComponentState.FAILED: "bad",
+    ComponentState.STOPPED: "unknown",
+}
 _RANK = {"good": 0, "unknown": 1, "warning": 2, "bad": 3}
 
 

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from decimal import Decimal
 
 from engine.broker.base import Broker, MarketClock
 from engine.clock import Clock
-from engine.domain.errors import PaddockError
+from engine.config.settings import EngineSection
 from engine.execution.trading import TradingCore
-from engine.orchestrator.health import feed_state, state_of, write_health
+from engine.orchestrator.checks import Tell, Watch, ailments, risks
+from engine.orchestrator.components import Components
+from engine.orchestrator.health import feed_state, state_of, write_components, write_health
 from engine.orchestrator.market import MarketMemory
 from engine.orchestrator.plan import HUB
 from engine.orchestrator.projection import Projection
+from engine.orchestrator.schedule import Schedule
 from engine.views import Views
-
-log = logging.getLogger(__name__)
 
 ACCOUNT_EVERY = 2.0
 CLOCK_EVERY = 5.0
@@ -36,6 +35,9 @@ class Pulse:
         core: TradingCore,
         broker: Broker,
         trade_stream_up: Callable[[], bool],
+        components: Components,
+        schedule: Schedule,
+        tell: Tell,
     ) -> None:
         self._views = views
         self._clock = clock
@@ -44,37 +46,35 @@ class Pulse:
         self._core = core
         self._broker = broker
         self._trade_stream_up = trade_stream_up
-        self._failing: dict[str, str] = {}
+        self._components = components
+        self._failing = schedule.failing
+        self._risks = Watch("risk", tell)
+        self._ailments = Watch("health", tell)
         self._venue_clock: tuple[MarketClock, float] | None = None
 
-    async def run(self) -> None:
-        """Until cancelled."""
-        await asyncio.gather(
-            self._every(1.0, "display", self._display),
-            self._every(ACCOUNT_EVERY, "account", self._core.refresh_account),
-            self._every(CLOCK_EVERY, "market clock", self.ask_clock),
-            self._every(ORDERS_EVERY, "orders", self._core.poll_orders),
-            self._every(POSITIONS_EVERY, "positions", self._core.poll_positions),
-        )
+    def join(self, schedule: Schedule, settings: EngineSection) -> None:
+        schedule.every(1.0, "display", self._display)
+        schedule.every(ACCOUNT_EVERY, "account", self._core.refresh_account)
+        schedule.every(CLOCK_EVERY, "market clock", self.ask_clock)
+        schedule.every(ORDERS_EVERY, "orders", self._core.poll_orders)
+        schedule.every(POSITIONS_EVERY, "positions", self._core.poll_positions)
+        schedule.every(settings.risk_check_s, "risk check", self._check_risk, at_once=False)
+        schedule.every(settings.health_check_s, "health check", self._check_health, at_once=False)
+        schedule.every(settings.rebalance_s, "rebalance", at_once=False)
+        schedule.every(settings.snapshot_s, "snapshot", at_once=False)
 
     async def ask_clock(self) -> None:
         said = await self._broker.clock()
         self._venue_clock = (said, self._clock.monotonic())
         self._core.session.take(said)
 
-    async def _every(self, seconds: float, name: str, work: Callable[[], Awaitable[None]]) -> None:
-        while True:
-            started = self._clock.monotonic()
-            try:
-                await work()
-                if self._failing.pop(name, None):
-                    log.info("%s: the venue answers again", name)
-            except PaddockError as error:
-                # Told once for each new reason, not every two seconds.
-                if self._failing.get(name) != error.message:
-                    self._failing[name] = error.message
-                    log.warning("%s: %s", name, error.message, exc_info=error)
-            await asyncio.sleep(max(seconds - (self._clock.monotonic() - started), 0.05))
+    async def _check_risk(self) -> None:
+        account = self._core.account
+        if account is not None:
+            self._risks.look(risks(self._values(), account.equity, self._core.limits))
+
+    async def _check_health(self) -> None:
+        self._ailments.look(ailments(self._views.health))
 
     async def _display(self) -> None:
         self._mark()
@@ -91,6 +91,7 @@ class Pulse:
         summary.broker_state = self._broker_state()
         summary.hub_state = state_of(self._views.processes.get(HUB))
         write_health(self._views.health, self._views.processes, summary, detail, "", self._clock.now())
+        write_components(self._views.health, self._components, self._clock.now())
 
     def _broker_state(self) -> str:
         if {"account", "orders"} & set(self._failing):
@@ -105,17 +106,22 @@ class Pulse:
 
     def _exposure(self) -> None:
         summary, limits = self._views.summary, self._core.limits
-        values: dict[str, float] = {}
-        for position in self._core.ledger.positions:
-            values[position.symbol] = values.get(position.symbol, 0.0) + float(position.market_value)
-        summary.gross_exposure = sum(abs(value) for value in values.values())
-        summary.net_exposure = sum(values.values())
+        values = [float(value) for value in self._values().values()]
+        summary.gross_exposure = sum(map(abs, values))
+        summary.net_exposure = sum(values)
         equity, last = summary.equity, summary.last_equity
         summary.gross_limit_used = summary.gross_exposure / (equity * limits.max_gross_exposure) if equity else 0.0
         loss = max(last - equity, 0.0) / last if last else 0.0
         summary.day_loss_used = loss / limits.daily_loss_halted
         placed = self._core.ledger.book.recent.count(self._clock.now() - MINUTE)
         summary.order_rate_used = placed / limits.orders_per_minute
+
+    def _values(self) -> dict[str, Decimal]:
+        """Signed market values by symbol."""
+        values: dict[str, Decimal] = {}
+        for position in self._core.ledger.positions:
+            values[position.symbol] = values.get(position.symbol, Decimal(0)) + position.market_value
+        return values
 
     def _market_figures(self) -> None:
         if self._venue_clock is None:

@@ -17,12 +17,13 @@ from engine.domain.events import (
     TradingState,
 )
 from engine.observability.errors import ErrorBook
+from engine.orchestrator.components import Component
 from engine.orchestrator.market import HistoryDesk, MarketMemory
 from engine.orchestrator.projection import Projection
 from engine.processes.events import LogRecord, ProcessEvent, StateChanged
 from engine.processes.states import ProcessState
 from engine.streams.base import Delivery
-from engine.streams.messages import BotStatus, HistoryReply, Signal, Signals
+from engine.streams.messages import BotStatus, HistoryReply, Message, Signal, Signals
 
 log = logging.getLogger(__name__)
 
@@ -31,12 +32,13 @@ _LEVELS = {logging.WARNING: Severity.WARNING, logging.ERROR: Severity.ERROR, log
 
 
 class Router:
-    """`on_signal`, `on_order_end` and `on_process` are set by the engine when what they reach exists."""
+    """What begins with `on_` is set by the engine when what they reach exists."""
 
     def __init__(self, projection: Projection, errors: ErrorBook, market: MarketMemory, history: HistoryDesk) -> None:
         self.on_signal: Callable[[Signal], None] = lambda signal: None
         self.on_order_end: Callable[[str, str], None] = lambda sleeve, symbol: None
         self.on_process: Callable[[StateChanged], None] = lambda event: None
+        self.on_component_failed: Callable[[Component], None] = lambda component: None
         self._projection = projection
         self._errors = errors
         self._market = market
@@ -52,17 +54,11 @@ class Router:
 
     def hub(self, batch: list[Delivery]) -> None:
         for delivery in batch:
-            message = delivery.message
-            if isinstance(message, Signals):
-                for signal in message.signals:
-                    self._projection.signal(signal)
-                    self.on_signal(signal)
-            elif isinstance(message, BotStatus):
-                self._projection.bot_status(message)
-            elif isinstance(message, HistoryReply):
-                self._history.take(message)
-            else:
-                self._market.take(message)
+            try:
+                self._take(delivery.message)
+            except Exception:
+                # One message that nobody understands must not cut off the market.
+                log.exception("a message on %s could not be taken", delivery.topic)
 
     def process(self, event: ProcessEvent) -> None:
         if isinstance(event, LogRecord):
@@ -79,12 +75,27 @@ class Router:
             self._on_state(event)
             self.on_process(event)
 
+    def component_failed(self, component: Component) -> None:
+        self.on_component_failed(component)
+
     def handler_failed(self, event: Event, error: BaseException) -> None:
         log.error("a handler of %s failed", type(event).__name__, exc_info=error)
 
     def own_log(self, logger: str, level: int, message: str, remedy: str, detail: str) -> None:
         severity = _LEVELS.get(level, Severity.ERROR)
         self._errors.record(logger, message, severity=severity, remedy=remedy, detail=detail)
+
+    def _take(self, message: Message) -> None:
+        if isinstance(message, Signals):
+            for signal in message.signals:
+                self._projection.signal(signal)
+                self.on_signal(signal)
+        elif isinstance(message, BotStatus):
+            self._projection.bot_status(message)
+        elif isinstance(message, HistoryReply):
+            self._history.take(message)
+        else:
+            self._market.take(message)
 
     def _on_state(self, event: StateChanged) -> None:
         if event.new is ProcessState.BACKOFF:
@@ -111,9 +122,11 @@ class Router:
         self._errors.record(event.sleeve, text, severity=event.severity, category="trading")
 
     def _on_system(self, event: SystemEvent) -> None:
-        if event.state != "alert":
+        if event.component == "trading" and event.state != "alert":
             self._projection.trading_state(TradingState(event.state), event.message)
-        text = event.message if event.state == "alert" else f"Trading is {event.state}. {event.message}".strip()
+        text = event.message
+        if event.state != "alert":
+            text = f"{event.component.capitalize()} is {event.state}. {event.message}".strip()
         self._projection.activity("alert", text, event.severity)
         if event.severity is not Severity.INFO:
             self._errors.record(event.component, text, severity=event.severity, category="trading", remedy=event.remedy)
