@@ -19,7 +19,8 @@ from engine.orchestrator.states import EngineState, Lifecycle
 from engine.orchestrator.trading import Trading
 from engine.processes.events import StateChanged
 from engine.processes.states import ProcessState
-from engine.storage.journal import Journal, Recovered, open_journal
+from engine.storage.journal import Journal, open_journal
+from engine.storage.trail import Recovered
 from engine.streams.messages import BOT_STATUS, CANDLES, FEED_STATUS, HISTORY_REPLY, QUOTES, SIGNALS
 
 log = logging.getLogger(__name__)

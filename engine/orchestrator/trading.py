@@ -14,7 +14,8 @@ from engine.orchestrator.plan import EXCHANGE, limits_of, sleeve_plan
 from engine.orchestrator.pulse import Pulse
 from engine.risk.context import PriceView
 from engine.risk.identity import mismatch
-from engine.storage.journal import Fact, Journal, Recovered
+from engine.storage.journal import Journal
+from engine.storage.trail import Fact, Recovered
 from engine.streams.messages import Signal
 
 BROKER_STREAM, RECONCILIATION = "broker stream", "reconciliation"
