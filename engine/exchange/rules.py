@@ -136,11 +136,11 @@ def _check_power(ticket: Ticket, value: Decimal, rate: Decimal, standing: Standi
     """What cannot be bought on margin takes own money, and binds all of it."""
     own = ticket.asset.is_crypto
     needed = value if standing.multiplier == 1 else value * rate * standing.multiplier
-    power = min(standing.own_money, standing.buying_power) if own else standing.buying_power
-    if needed > standing.buying_power or (own and value > standing.own_money):
+    power = standing.buying_power
+    if needed > power or (own and value > standing.own_money):
         raise forbidden(
             f"insufficient {'balance for USD' if own else 'buying power'}",
-            buying_power=f"{power:.2f}",
+            buying_power=f"{min(power, standing.own_money) if own else power:.2f}",
             cost_basis=f"{value:.2f}",
         )
 

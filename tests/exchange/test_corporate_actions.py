@@ -337,3 +337,29 @@ async def test_actions_survive_a_restart_and_prices_stay_where_they_led(tmp_path
 
         await until_async(sold)
         client.close()
+
+
+async def test_a_recording_goes_on_at_the_price_that_a_split_makes(shared_data: Path) -> None:
+    options = ExchangeOptions(symbols=("AIG",), replay=shared_data, speed=60.0, partial_fills=0.0)
+    async with ExchangeServer(options) as server:
+        client = Client(server)
+        await call(client.trading.submit_order, market("AIG", qty=10))
+
+        async def held(quantity: str) -> Any:
+            found = await call(client.trading.get_all_positions)
+            return found[0] if found and found[0].qty == quantity else None
+
+        before = await until_async(lambda: held("10"))
+        await client.schedule(type="reverse_split", symbol="AIG", old_rate=5)
+        after = await until_async(lambda: held("2"))
+        assert float(after.current_price) == pytest.approx(5 * float(before.current_price), rel=0.01)
+        now = server.venue.now
+
+        async def printed() -> bool:
+            trade = server.venue.tape.symbols["AIG"].trade
+            return trade is not None and trade.timestamp > now
+
+        await until_async(printed)
+        later = await held("2")
+        assert float(later.current_price) == pytest.approx(5 * float(before.current_price), rel=0.01)
+        client.close()
