@@ -78,6 +78,6 @@ def test_every_fault_is_on_the_page() -> None:
 
 
 def test_the_options_that_the_page_names_exist() -> None:
-    named = set(re.findall(r"`--([a-z-]+)", PAGE.read_text())) - {"help", "experimental-websocket"}
+    named = set(re.findall(r"`--([a-z-]+)", PAGE.read_text())) - {"help", "experimental-websocket", "venues"}
     known = {name.replace("_", "-") for name in ExchangeOptions.__dataclass_fields__}
     assert {name.removeprefix("no-") for name in named} <= known
