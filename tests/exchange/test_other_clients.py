@@ -53,9 +53,10 @@ async def test_curl(exchange: ExchangeServer) -> None:
         await run(exchange, ["bash", "-e"], script.replace("curl -s", "curl -sS --fail-with-body"))
         for script in scripts
     ]
-    trading, replay, accounts, faults = said
+    trading, replay, halted, accounts, faults = said
     assert '"limit_price":"1.5"' in trading and '"SPY":' in trading
     assert '"paused":true' in replay and '"speed":20.0' in replay
+    assert '"symbol":"SPY"' in halted and '"seconds":30' in halted
     assert accounts.count('"kind":"forward_split"') == accounts.count('"kind":"cash_dividend"') == 2
     assert '"kind":"lose_response"' in faults
     assert exchange.floor.faults.armed == []

@@ -194,3 +194,26 @@ async def test_a_simulation_can_be_paused_and_halted_and_not_sought_in(exchange:
             assert [(await receive(socket))[0]["sc"] for _ in range(2)] == ["H", "T"]
         async with session.post("/paddock/halt", data="{}", headers={"Content-Type": "text/plain"}) as answer:
             assert answer.status == 403
+
+
+async def test_an_order_in_a_halted_stock_waits_until_it_trades_again(exchange: ExchangeServer) -> None:
+    async with aiohttp.ClientSession(exchange.url, headers=KEYS) as session:
+        api = Api(session)
+        await api("POST", "/paddock/replay", speed=10.0)
+        async with data_socket(exchange) as socket:
+            await send(socket, {"action": "subscribe", "statuses": ["SPY"]})
+            await receive(socket)
+            await api("POST", "/paddock/halt", symbol="SPY", seconds=20)
+            (halted,) = await receive(socket)
+            order = {"symbol": "SPY", "qty": "1", "side": "buy", "type": "market", "time_in_force": "day"}
+            sent = await api("POST", "/v2/orders", **order)
+            assert (await api("GET", f"/v2/orders/{sent['id']}"))["status"] in ("new", "accepted")
+            (resumed,) = await receive(socket)
+
+            async def filled() -> Any:
+                found = await api("GET", f"/v2/orders/{sent['id']}")
+                return found if found["status"] == "filled" else None
+
+            found = await until_async(filled)
+    assert (halted["sc"], resumed["sc"]) == ("H", "T")
+    assert found["filled_at"] >= resumed["t"]
