@@ -47,7 +47,7 @@ class DeadLetters(QWidget):
     def refresh(self) -> None:
         self._table.source.refresh()
         self.setVisible(bool(len(self._letters)))
-        self._count.setText(f"Undelivered events ({len(self._letters)})")
+        self._count.setText(f"UNDELIVERED EVENTS ({len(self._letters)})")
 
     def tick(self) -> None:
         self._table.source.retext()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from engine.bus import BusFigures
 from engine.orchestrator.components import Component, ComponentState
 from engine.orchestrator.market import MarketMemory
 from engine.views import HealthRow, ProcessRow, Summary, Table
@@ -12,6 +13,9 @@ from engine.views import HealthRow, ProcessRow, Summary, Table
 QUIET = 3.0
 """Seconds without market data that are normal; at `SILENT` something is wrong."""
 SILENT = 10.0
+
+CROWDED = 1_000
+"""Events that wait on the bus: some milliseconds of work."""
 
 _STATE = {"RUNNING": "good", "STARTING": "warning", "BACKOFF": "bad", "FATAL": "bad", "UNRESPONSIVE": "bad"}
 
@@ -55,6 +59,19 @@ def write_components(table: Table[HealthRow], components: Iterable[Component], n
     for component in components:
         if component.critical and not component.is_process:
             _put(table, component.name, _COMPONENT[component.state], _described(component), now)
+
+
+def write_bus(table: Table[HealthRow], figures: BusFigures, now: int) -> None:
+    """A warning when something was shed or could not be delivered, and while many events wait."""
+    waiting = sum(figures.depth)
+    state = "warning" if waiting > CROWDED or figures.shed or figures.dead else "good"
+    detail = f"{figures.rate:.0f} events/s, 99 % within {figures.p99 * 1e3:.1f} ms, {waiting:,} waiting"
+    if figures.shed or figures.dead:
+        detail += f", {figures.shed:,} shed, {figures.dead:,} undelivered"
+    if figures.slowest and figures.slowest[0].slow:
+        slow = figures.slowest[0]
+        detail += f"; slowest: {slow.name}, {slow.longest * 1e3:.0f} ms"
+    _put(table, "event bus", state, detail, now)
 
 
 def _described(component: Component) -> str:

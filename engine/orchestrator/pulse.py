@@ -6,12 +6,13 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from engine.broker.base import Broker, MarketClock
+from engine.bus import BusFigures
 from engine.clock import Clock
 from engine.config.settings import EngineSection
 from engine.execution.trading import TradingCore
 from engine.orchestrator.checks import Tell, Watch, ailments, risks
 from engine.orchestrator.components import Components
-from engine.orchestrator.health import feed_state, state_of, write_components, write_health
+from engine.orchestrator.health import feed_state, state_of, write_bus, write_components, write_health
 from engine.orchestrator.market import MarketMemory
 from engine.orchestrator.plan import HUB
 from engine.orchestrator.projection import Projection
@@ -38,6 +39,7 @@ class Pulse:
         components: Components,
         schedule: Schedule,
         tell: Tell,
+        bus_figures: Callable[[], BusFigures],
     ) -> None:
         self._views = views
         self._clock = clock
@@ -47,6 +49,7 @@ class Pulse:
         self._broker = broker
         self._trade_stream_up = trade_stream_up
         self._components = components
+        self._bus_figures = bus_figures
         self._failing = schedule.failing
         self._risks = Watch("risk", tell)
         self._ailments = Watch("health", tell)
@@ -91,6 +94,7 @@ class Pulse:
         summary.broker_state = self._broker_state()
         summary.hub_state = state_of(self._views.processes.get(HUB))
         write_health(self._views.health, self._views.processes, summary, detail, "", self._clock.now())
+        write_bus(self._views.health, self._bus_figures(), self._clock.now())
         write_components(self._views.health, self._components, self._clock.now())
 
     def _broker_state(self) -> str:

@@ -57,7 +57,7 @@ class Trading:
         await self.broker.warm_up()
         pulse = Pulse(
             parts.views, parts.clock, parts.market, parts.projection, core, self.broker, self._stream_is_up,
-            parts.components, parts.schedule, parts.tell,
+            parts.components, parts.schedule, parts.tell, parts.bus.figures,
         )  # fmt: skip
         await pulse.ask_clock()
         await core.refresh_account()

@@ -11,7 +11,7 @@ import pytest
 from PySide6.QtCore import QPoint, QSettings, Qt
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QApplication, QDialog, QLineEdit, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QDialog, QLabel, QLineEdit, QWidget
 
 from console.desk import Desk
 from console.theme import apply_theme, load_fonts
@@ -112,6 +112,30 @@ def test_undelivered_events_are_delivered_or_discarded_and_out_of_sight_when_the
 
     run(main())
     assert engine.asked == [("deliver_dead_letters", ["1|window"]), ("discard_dead_letters", ["1|window"])]
+
+
+def test_a_pause_is_said_in_the_overview_and_in_the_status_bar_and_can_be_ended(run: Run, window: Window) -> None:
+    engine = ScriptedEngine()
+
+    async def main() -> None:
+        desk = Desk(engine, window, 50)
+        desk.engine_runs()
+        pause, resume = find(window, "overview.pause"), find(window, "overview.resume")
+        state = find(window, "status.state", QLabel)
+        QTest.mouseClick(pause, Qt.MouseButton.LeftButton)
+        await until(lambda: engine.asked)
+        engine.views.summary.engine_state = "PAUSED"
+        engine.views.summary.engine_state_reason = "by hand"
+        await until(lambda: "ACTIVE, BOTS PAUSED" in state.text() and resume.isVisible() and not pause.isVisible())
+        assert "by hand" in find(window, "overview.bots", QLabel).text()
+        QTest.mouseClick(resume, Qt.MouseButton.LeftButton)
+        await until(lambda: len(engine.asked) == 2)
+        engine.views.summary.engine_state = "RUNNING"
+        await until(lambda: "PAUSED" not in state.text() and pause.isVisible())
+        await desk.close()
+
+    run(main())
+    assert engine.asked == [("pause", "paused by hand"), ("resume",)]
 
 
 def test_what_a_click_raises_is_shown_and_recorded(run: Run, window: Window) -> None:

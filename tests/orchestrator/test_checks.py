@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 
-from engine.domain.events import Severity
+from engine.bus import Bus
+from engine.domain.events import RiskEvent, Severity
 from engine.orchestrator.checks import Watch, ailments, risks
+from engine.orchestrator.health import write_bus
 from engine.risk.limits import Limits
-from engine.views import HealthRow
+from engine.views import HealthRow, Table
+from tests.virtual_time import run_virtually
 
 LIMITS = Limits(max_position_share=0.10, max_gross_exposure=0.25)
 EQUITY = Decimal(100_000)
@@ -48,3 +52,22 @@ def test_what_is_bad_is_told_and_what_is_not_known_is_not() -> None:
     (found,) = ailments([*rows, feed])
     assert (found.key, found.message) == ("feed", "feed is not well: silent for 12 s")
     assert found.remedy
+
+
+def test_a_bus_that_could_not_deliver_is_no_longer_good() -> None:
+    async def work() -> list[str]:
+        table: Table[HealthRow] = Table()
+        states: list[str] = []
+        bus = Bus(lambda _, error: None, on_dead=lambda letter: None)
+        bus.subscribe(RiskEvent, lambda event: 1 / 0)
+        bus.start()
+        for _ in range(2):
+            write_bus(table, bus.figures(), 0)
+            states += [row.state for row in table]
+            bus.publish(RiskEvent(event_id="", timestamp=0, rule="rule", message=""))
+            await asyncio.sleep(1)
+        await bus.close()
+        assert all("1 undelivered" in row.detail for row in table if row.state == "warning")
+        return states
+
+    assert run_virtually(work()) == ["good", "warning"]
