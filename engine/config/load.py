@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import platformdirs
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsError
 
@@ -143,6 +143,6 @@ def _with_alpaca_variables(settings: Settings) -> Settings:
     secret = os.environ.get("APCA_API_SECRET_KEY")
     if not key or not secret or settings.environment is Environment.DEMO or settings.keys.key:
         return settings
-    pair = KeyPair.model_validate({"key": key, "secret": secret})
+    pair = settings.keys.model_copy(update={"key": key, "secret": SecretStr(secret)})
     alpaca = settings.alpaca.model_copy(update={settings.environment.value: pair})
     return settings.model_copy(update={"alpaca": alpaca})

@@ -107,10 +107,10 @@ class Person:
         self.click("processes.stop")
         await self.wait("the feed to stop", lambda: self.state("feed") == "STOPPED")
         await self.wait("the start button", self.find(QAbstractButton, "processes.start").isEnabled)
-        messages = self.engine._market.messages
+        messages = self.engine._parts.market.messages
         self.click("processes.start")
         await self.wait("the feed to run", lambda: self.state("feed") == "RUNNING")
-        await self.wait("prices again", lambda: self.engine._market.messages > messages + 20)
+        await self.wait("prices again", lambda: self.engine._parts.market.messages > messages + 20)
         self.seen["feed restarted"] = self.views.processes.get("feed").pid != before  # type: ignore[union-attr]
 
     async def lose_a_bot(self) -> None:
