@@ -34,6 +34,16 @@ class Placed(msgspec.Struct, frozen=True, kw_only=True):
     message: str = ""
 
 
+class Hop(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of an order. `at` is int nanoseconds UTC, `monotonic` seconds for the time between two steps."""
+
+    name: str
+    """signal, verdict, intent durable, sent, answer, update or fill"""
+    at: int
+    monotonic: float
+    detail: str = ""
+
+
 class EmergencyReport(msgspec.Struct, frozen=True, kw_only=True):
     """What an emergency stop found when it asked again; `flat` only when the venue confirmed it."""
 
@@ -90,6 +100,10 @@ class EngineControl(Protocol):
 
     def check_order(self, request: OrderRequest) -> Verdict:
         """The verdict that `place_order` would meet now, without placing anything."""
+        ...
+
+    def flight(self, client_order_id: str) -> list[Hop]:
+        """What happened to an order of this run, step by step; empty for one of an earlier run."""
         ...
 
     async def cancel_order(self, client_order_id: str) -> None: ...

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QLineEdit, QPushButton, QTabWidget, QWidget
 
 from console import format
 from console.charts.chart import Chart
+from console.dialogs.flight import FlightDialog
 from console.models.table import Column, TableModel
 from console.once import Once
 from console.panels.base import Panel
@@ -143,7 +144,7 @@ class Trading(Panel):
             ("Close position", self._close_rows),
             ("Give what was traded elsewhere to this sleeve", self._give_rows),
         ]
-        self._orders.menu_actions = [("Cancel", self._cancel_rows)]
+        self._orders.menu_actions = [("Cancel", self._cancel_rows), ("How it went…", self._show_flight)]
         for table in (self._positions, self._orders, self._fills):
             table.doubleClicked.connect(lambda _, table=table: self._jump(table))
         for table in (self._positions, self._orders):
@@ -255,6 +256,10 @@ class Trading(Panel):
             if order.is_open and (order.symbol, order.sleeve, order.side) == (position.symbol, position.sleeve, side)
         )
         return working >= abs(position.quantity) - 1e-9
+
+    def _show_flight(self, rows: Sequence[OrderRow]) -> None:
+        key = rows[0].client_order_id
+        FlightDialog(key, self.control.flight(key), self).open()
 
     def _cancel_rows(self, rows: Sequence[OrderRow]) -> None:
         for order in rows:

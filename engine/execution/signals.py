@@ -55,6 +55,9 @@ class SignalDesk:
         if self.paused or signal.sleeve not in self._plans or self._seen.get(key) == signal.signal_id:
             return
         self._seen[key] = signal.signal_id
+        self._core.flights.cause(
+            signal.signal_id, f"{signal.strategy}: weight {signal.weight:+.2f}, {signal.reason}".rstrip(", ")
+        )
         self._waiting[key] = signal
         self.wake(*key)
 

@@ -26,6 +26,7 @@ from engine.execution.assets import AssetBook
 from engine.execution.book import order_of
 from engine.execution.emergency import EmergencyStop
 from engine.execution.flatten import Flattening
+from engine.execution.flight import FlightRecorder
 from engine.execution.ledger import Ledger
 from engine.execution.reconcile import Findings, Reconciler
 from engine.execution.sender import Sender
@@ -94,6 +95,7 @@ class TradingCore:
         self._cancel_wanted: set[str] = set()
         self._emergency: EmergencyStop | None = None
         self._confirming = False
+        self.flights = FlightRecorder(clock)
         self._drop_unsent()
 
     @property
@@ -119,12 +121,15 @@ class TradingCore:
             await self.assets.learn(request.symbol)
         verdict = gate.check(request, self._context(request, emergency))
         order = self._new_order(request)
+        key = order.client_order_id
+        self.flights.begin(key, request.cause_id, verdict)
         if not verdict.allowed:
             return self._block(order, verdict)
         # From here on its exposure counts, so that a second order cannot slip through while this one is written.
         self.ledger.book.add(order)
         try:
             await self.ledger.save(order)
+            self.flights.note(key, "intent durable")
             order.status = OrderStatus.SENT
             await self.ledger.save(order)
         except OrderError as error:
@@ -132,7 +137,9 @@ class TradingCore:
             self.ledger.settle(order)
             self._alarms.alert("journal", error.message, error.remedy, Severity.CRITICAL)
             return Placed(client_order_id=order.client_order_id, status=order.status.value, message=error.message)
+        self.flights.note(key, "sent")
         outcome = await self._sender.send(order, lambda: self._is_wanted(order, emergency))
+        self.flights.note(key, "answer", f"{outcome.status.value} {outcome.message}".strip())
         if outcome.venue is not None:
             self.ledger.take_order(outcome.venue)
         elif not order.venue_order_id:
@@ -203,6 +210,7 @@ class TradingCore:
     # News
 
     def on_trade_update(self, update: TradeUpdate) -> None:
+        self.flights.note(update.order.client_order_id, "update", f"{update.event}, now {update.order.status.value}")
         self.ledger.take_order(update.order)
         if update.fill is not None:
             self.ledger.take_fill(update.fill)
@@ -329,6 +337,7 @@ class TradingCore:
         return Placed(client_order_id=order.client_order_id, status=order.status.value, message=message)
 
     def _on_fill(self, fill: Fill) -> None:
+        self.flights.note(fill.client_order_id, "fill", f"{fill.quantity} at {fill.price}")
         if is_crypto(fill.symbol):
             # The venue takes its fee in coins: without it we would try to sell more than there is.
             self._spawn(self._reconciler.bookings(), "bookings")

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 
 from engine.backtest.result import BacktestResult, BacktestSpec
-from engine.control import EmergencyReport, ExchangeFault, LogLine, Placed, Verdict
+from engine.control import EmergencyReport, ExchangeFault, Hop, LogLine, Placed, Verdict
 from engine.domain.errors import DataError, PaddockError, UnavailableError
 from engine.domain.events import Severity, TradingState
 from engine.domain.market import Bar, Timeframe
@@ -53,6 +53,9 @@ class Front:
         if self._trading is None:
             return Verdict(allowed=False, rule="starting", message="The engine is still starting.")
         return self._trading.core.check(request)
+
+    def flight(self, client_order_id: str) -> list[Hop]:
+        return [] if self._trading is None else self._core.flights.of(client_order_id)
 
     async def cancel_order(self, client_order_id: str) -> None:
         await self._core.cancel(client_order_id)

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from engine.backtest.result import BacktestResult, BacktestSpec
-from engine.control import EmergencyReport, ExchangeFault, LogLine, Placed, Verdict
+from engine.control import EmergencyReport, ExchangeFault, Hop, LogLine, Placed, Verdict
 from engine.domain.errors import UnavailableError
 from engine.domain.events import Severity
 from engine.domain.market import Bar, Timeframe
@@ -117,6 +117,12 @@ class ScriptedEngine:
 
     def check_order(self, request: OrderRequest) -> Verdict:
         return self.verdict
+
+    def flight(self, client_order_id: str) -> list[Hop]:
+        return [
+            Hop(name="verdict", at=1_763_992_800_000_000_000, monotonic=1.0, detail="allowed (equity 100000)"),
+            Hop(name="sent", at=1_763_992_800_004_000_000, monotonic=1.004),
+        ]
 
     async def emergency_stop(self, reason: str, flatten: bool = True) -> EmergencyReport:
         self.asked.append(("emergency_stop", reason, flatten))
