@@ -14,7 +14,8 @@ run: setup
 
 test: setup lint
 	$(BIN)/coverage erase
-	$(BIN)/pytest --cov --cov-report= $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile --ignore=tests/faults --cov --cov-report= $(ARGS)
+	$(if $(ARGS),,$(BIN)/pytest tests/faults)
 	$(BIN)/coverage report --format=total | xargs -I{} echo "coverage: {} %"
 
 # Peers are measured beside us in one run; they live in an environment of their own.
