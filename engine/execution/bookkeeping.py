@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from decimal import Decimal
 
 import msgspec
@@ -11,10 +11,11 @@ from engine.broker.base import VenueBooking
 from engine.clock import Clock, IdFactory
 from engine.domain.errors import OrderError
 from engine.domain.orders import Fill
-from engine.domain.portfolio import Booking
+from engine.domain.portfolio import Booking, Position
 from engine.execution.book import OrderBook
 from engine.portfolio.bookings import TRANSFER, parts_of, transfer_parts
 from engine.portfolio.positions import EXTERNAL_SLEEVE, Positions
+from engine.portfolio.state import PortfolioState, Proof, objection
 from engine.storage.journal import Journal
 from engine.storage.trail import Fact
 
@@ -40,6 +41,8 @@ class Bookkeeper:
         """Venue time of the newest booking; int nanoseconds UTC."""
         self.since = int(facts.get(SINCE_FACT, "0"))
         """Bookings before this time are part of what the account was when we first saw it; 0 = not seen yet."""
+        self._proof = Proof()
+        self._external_known = False
         self._journal = journal
         self._positions = positions
         self._book = book
@@ -49,17 +52,47 @@ class Bookkeeper:
         self._waiting = sorted(found, key=lambda booking: (booking.after_fills, booking.timestamp))
         self._known = {booking.booking_id for booking in self._waiting}
 
-    def replay(self, fills: Iterable[Fill]) -> None:
-        """Fills and bookings of lives before this one, in the sequence in which they were taken."""
-        for fill in fills:
+    def replay(self, fills: Sequence[Fill], state: PortfolioState | None = None) -> str:
+        """Fills and bookings of lives before this one, in the sequence in which they were taken.
+
+        With a `state` that belongs to them, only what came after it. Returns why it does not, where it does not.
+        """
+        wrong = ""
+        if state is not None and not (wrong := objection(state, fills, self._known, self._positions.basis)):
+            self._begin_with(state, fills)
+        for fill in fills[self.fills :]:
             self._book_waiting(self.fills)
-            self._positions.apply(fill)
-            self.fills += 1
+            self.count(fill)
         self._book_waiting(None)
+        return wrong
 
     def count(self, fill: Fill) -> None:
         self._positions.apply(fill)
+        self._proof.add([fill])
         self.fills += 1
+
+    def state(self) -> PortfolioState:
+        """As it is now; to be encoded before anything else happens."""
+        waiting = {booking.booking_id for booking in self._waiting}
+        return PortfolioState(
+            basis=self._positions.basis,
+            fills=self.fills,
+            proof=self._proof.value,
+            bookings=[known for known in self._known if known not in waiting],
+            positions=[held for held in self._positions if held != Position(symbol=held.symbol, sleeve=held.sleeve)],
+            unassigned=self._positions.unassigned,
+        )
+
+    def _begin_with(self, state: PortfolioState, fills: Sequence[Fill]) -> None:
+        for position in state.positions:
+            self._positions.put(position)
+        self._positions.unassigned = state.unassigned
+        self._proof.add(fills[: state.fills])
+        self.fills = state.fills
+        done = set(state.bookings)
+        self.newest = max((one.timestamp for one in self._waiting if one.booking_id in done), default=0)
+        self._waiting = [booking for booking in self._waiting if booking.booking_id not in done]
+        self._external_known = True
 
     def begin(self, since: int) -> None:
         """The account is seen for the first time."""
@@ -120,9 +153,11 @@ class Bookkeeper:
     def _book_waiting(self, until: int | None) -> None:
         while self._waiting and (until is None or self._waiting[0].after_fills <= until):
             booking = self._waiting.pop(0)
-            # What is outside is not journalled: the venue tells it again, less what was given away.
-            parts = tuple(part for part in booking.parts if booking.kind != TRANSFER or part.sleeve != EXTERNAL_SLEEVE)
-            self._positions.book(msgspec.structs.replace(booking, parts=parts))
+            if booking.kind == TRANSFER and not self._external_known:
+                # What is outside is not journalled: the venue tells it again, less what was given away.
+                parts = tuple(part for part in booking.parts if part.sleeve != EXTERNAL_SLEEVE)
+                booking = msgspec.structs.replace(booking, parts=parts)
+            self._positions.book(booking)
             if booking.kind != TRANSFER:
                 self.newest = max(self.newest, booking.timestamp)
 

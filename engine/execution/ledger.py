@@ -17,6 +17,7 @@ from engine.execution.book import OrderBook, copy_of
 from engine.execution.bookkeeping import Bookkeeper
 from engine.execution.write_behind import WriteBehind
 from engine.portfolio.positions import Positions
+from engine.portfolio.state import PortfolioState
 from engine.risk.valuation import Sums, exposure, working_value
 from engine.storage.journal import Journal
 from engine.storage.trail import Recovered
@@ -33,7 +34,9 @@ class Ledger:
         environment: str,
         on_fill: Callable[[Fill], None],
         basis: CostBasis = CostBasis.AVERAGE,
+        state: PortfolioState | None = None,
     ) -> None:
+        """`state` is that of a snapshot; `objection` then says why it was not used, if it was not."""
         self.book = OrderBook(environment)
         self.positions = Positions(basis)
         self.bookings = Bookkeeper(journal, recovered.facts, self.positions, self.book, clock, ids)
@@ -47,7 +50,7 @@ class Ledger:
         self._on_fill = on_fill
         self._exposures = Sums()
         self.book.restore(recovered.orders, recovered.fills)
-        self.bookings.replay(recovered.fills)
+        self.objection = self.bookings.replay(recovered.fills, state)
         self.last_fill_at = max((fill.timestamp for fill in recovered.fills), default=0)
 
     async def save(self, order: Order) -> None:

@@ -33,6 +33,7 @@ from engine.execution.sender import Sender
 from engine.execution.session import Session
 from engine.execution.switch import TradingSwitch
 from engine.portfolio.positions import EXTERNAL_SLEEVE
+from engine.portfolio.state import PortfolioState
 from engine.portfolio.targets import closing_orders
 from engine.risk import gate
 from engine.risk.breaker import RepetitionWatch
@@ -69,6 +70,7 @@ class TradingCore:
         prices: Prices,
         mismatch: str = "",
         basis: CostBasis = CostBasis.AVERAGE,
+        state: PortfolioState | None = None,
     ) -> None:
         """`mismatch` says why address and keys do not belong to the environment; then nothing passes."""
         self.limits = limits
@@ -77,7 +79,7 @@ class TradingCore:
         self.assets = AssetBook(broker, clock)
         self.ready = False
         """False while our picture of the venue may be wrong: then nothing that adds risk passes."""
-        self.ledger = Ledger(journal, recovered, bus, clock, ids, environment, self._on_fill, basis)
+        self.ledger = Ledger(journal, recovered, bus, clock, ids, environment, self._on_fill, basis, state)
         self._broker = broker
         self._bus = bus
         self._alarms = Alarms(bus, clock, ids)
