@@ -45,6 +45,20 @@ class PositionRow(msgspec.Struct, kw_only=True):
     """Share of equity, signed."""
 
 
+class BalanceRow(msgspec.Struct, kw_only=True):
+    """One symbol in three books: our sleeves in the engine, the journal's rows, the broker's account. Signed units."""
+
+    symbol: str
+    engine: float
+    journal: float
+    broker: float
+    difference: float
+    """What the broker has beyond the journal."""
+    verdict: str
+    """equal, traded elsewhere, or differs"""
+    compared_at: int
+
+
 class OrderRow(msgspec.Struct, kw_only=True):
     client_order_id: str
     symbol: str
@@ -297,6 +311,7 @@ class Views:
         self.summary = Summary()
         self.quotes: Table[QuoteRow] = Table(2_000)
         self.positions: Table[PositionRow] = Table(5_000)
+        self.balance: Table[BalanceRow] = Table(5_000)
         self.orders: Table[OrderRow] = Table(5_000)
         self.fills: Table[FillRow] = Table(5_000)
         self.processes: Table[ProcessRow] = Table(500)

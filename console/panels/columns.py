@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from console import format
 from console.models.table import Column
-from engine.views import FillRow, OrderRow, PositionRow
+from engine.views import BalanceRow, FillRow, OrderRow, PositionRow
 
 _ORDER_TONES = {
     "filled": "good", "rejected": "bad", "blocked": "warning", "unresolved": "bad", "canceled": "muted",
     "expired": "muted", "replaced": "muted",
 }  # fmt: skip
+
+
+_BALANCE_TONES = {"equal": "good", "traded elsewhere": "warning", "differs": "bad"}
 
 
 def _side(side: str) -> str:
@@ -70,4 +73,21 @@ def position_columns() -> list[Column[PositionRow]]:
         Column("Realised", lambda r: format.signed(r.realised), lambda r: r.realised,
                tone=lambda r: format.tone(r.realised), width=92, right=True),
         Column("Sleeve", lambda r: r.sleeve, width=110),
+    ]  # fmt: skip
+
+
+def balance_columns() -> list[Column[BalanceRow]]:
+    return [
+        Column("Symbol", lambda r: r.symbol, width=80),
+        Column("Engine", lambda r: format.quantity(r.engine), lambda r: r.engine, width=90, right=True,
+               tooltip=lambda r: "What our sleeves hold, without what was traded elsewhere"),
+        Column("Journal", lambda r: format.quantity(r.journal), lambda r: r.journal, width=90, right=True,
+               tooltip=lambda r: "The sum of the fills and bookings in the order journal"),
+        Column("Broker", lambda r: format.quantity(r.broker), lambda r: r.broker, width=90, right=True,
+               tooltip=lambda r: "What the broker has in the account"),
+        Column("Difference", lambda r: format.quantity(r.difference), lambda r: r.difference, width=90, right=True,
+               tone=lambda r: "warning" if r.difference else "muted"),
+        Column("Balance", lambda r: r.verdict, width=130, tone=lambda r: _BALANCE_TONES.get(r.verdict, "bad")),
+        Column("Compared", lambda r: format.clock(r.compared_at), lambda r: r.compared_at, width=80,
+               tooltip=lambda r: format.exact(r.compared_at)),
     ]  # fmt: skip

@@ -12,7 +12,7 @@ from console.dialogs.flight import FlightDialog
 from console.models.table import Column, TableModel
 from console.once import Once
 from console.panels.base import Panel
-from console.panels.columns import fill_columns, order_columns, position_columns
+from console.panels.columns import balance_columns, fill_columns, order_columns, position_columns
 from console.tasks import Tasks
 from console.widgets.layout import button, card, column, label, row, set_tone, splitter
 from console.widgets.table import TableView
@@ -65,7 +65,7 @@ class Trading(Panel):
 
     def refresh(self) -> None:
         self._watch.source.refresh()
-        for table in (self._positions, self._orders, self._fills):
+        for table in (self._positions, self._orders, self._fills, self._balance):
             table.source.refresh()
         if not self._symbol:
             self._watch.select_where(lambda quote: True)
@@ -85,6 +85,8 @@ class Trading(Panel):
             (("Positions", len(self.views.positions)), ("Orders", open_orders), ("Fills", len(self.views.fills)))
         ):
             self._tabs.setTabText(position, f"{name} {count}")
+        unequal = sum(balance.verdict != "equal" for balance in self.views.balance)
+        self._tabs.setTabText(3, f"Balance: {unequal} differ" if unequal else "Balance")
         self._cancel_all.setEnabled(open_orders > 0)
         self._enable()
 
@@ -132,6 +134,11 @@ class Trading(Panel):
         self._fills = TableView(
             TableModel(views.fills, fill_columns(), newest_first=True), "trading.fills", "Nothing has been filled yet."
         )
+        self._balance = TableView(
+            TableModel(views.balance, balance_columns()),
+            "trading.balance",
+            "Engine, journal and broker are compared every minute.",
+        )
         self._close = button("Close position", "trading.close", tooltip="Close the selected positions at the market")
         self._cancel = button("Cancel", "trading.cancel", tooltip="Cancel the selected orders")
         self._cancel_all = button("Cancel all", "trading.cancel_all", tooltip="Cancel every open order")
@@ -155,6 +162,7 @@ class Trading(Panel):
         self._tabs.addTab(column(self._positions, row(self._close, None)), "Positions")
         self._tabs.addTab(column(self._orders, row(self._cancel, self._cancel_all, None)), "Orders")
         self._tabs.addTab(self._fills, "Fills")
+        self._tabs.addTab(self._balance, "Balance")
         return card(self._tabs, stretch=0)
 
     def _jump(self, table: TableView) -> None:

@@ -47,6 +47,8 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
 class Reconciler:
     def __init__(self, broker: Broker, ledger: Ledger, clock: Clock, life: float) -> None:
         """`life` of an order on its way, in seconds: before that it is the sender's to ask for."""
+        self.venue: dict[str, Decimal] | None = None
+        """What the broker held when it was last asked; signed units by symbol."""
         self._broker = broker
         self._ledger = ledger
         self._clock = clock
@@ -112,6 +114,7 @@ class Reconciler:
         await self.bookings()
         counted = book.executions
         venue = await self._broker.positions()
+        self.venue = {position.symbol: position.quantity for position in venue}
         if not positions.differences(venue):
             self._suspected.clear()
             return Findings()

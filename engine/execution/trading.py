@@ -112,6 +112,11 @@ class TradingCore:
     def market_open(self) -> bool | None:
         return self.session.market_open
 
+    @property
+    def venue_quantities(self) -> dict[str, Decimal] | None:
+        """What the broker held when it was last asked; signed units by symbol, None before the first answer."""
+        return self._reconciler.venue
+
     # Orders
 
     def check(self, request: OrderRequest) -> Verdict:

@@ -7,6 +7,7 @@ positions, 50 open orders, 500 of the last day. `gate` is the rules alone on a p
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import statistics
 import tempfile
@@ -15,8 +16,17 @@ from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
+
+from engine.clock import IdFactory
 from engine.domain.orders import Fill, Order, OrderRequest, OrderStatus, OrderType, Side, TimeInForce
+from engine.execution.book import OrderBook
+from engine.execution.bookkeeping import Bookkeeper
+from engine.portfolio.positions import Positions
+from engine.portfolio.state import PortfolioState, decode, encode
 from engine.risk import gate
+from engine.storage.journal import open_journal
+from engine.storage.snapshots import SnapshotStore
 from tests.execution.scripted_venue import LOOSE, ScriptedDesk, ScriptedVenue, SkippingClock
 
 SYMBOLS = [f"SYM{number}" for number in range(20)]
@@ -30,7 +40,7 @@ def say(name: str, **figures: float) -> None:
 def times(work: Callable[[], object], rounds: int = ROUNDS) -> dict[str, float]:
     """Microseconds a call, median and 99th percentile: by the clock, and of processor time, as the machine is shared."""
     took, worked = [], []
-    for _ in range(200):
+    for _ in range(min(rounds, 200)):
         work()
     for _ in range(rounds):
         began, began_working = time.perf_counter_ns(), time.thread_time_ns()
@@ -87,9 +97,78 @@ async def checks(folder: Path) -> None:
     await desk.close()
 
 
+async def updates(folder: Path) -> None:
+    """A fill into positions, cost, proof and exposure; then a snapshot of 1,000 positions and the start from one."""
+    clock = SkippingClock()
+    desk = ScriptedDesk(ScriptedVenue(clock), clock, folder / "state.db", LOOSE)
+    ledger, now = desk.core.ledger, clock.now()
+    numbers = itertools.count()
+
+    def update() -> None:
+        number = next(numbers)
+        ledger.bookings.count(fill(number, Side.BUY if number % 3 else Side.SELL, now))
+        ledger.gross_exposure(desk.core._mark)
+
+    say("state_update", **times(update))
+    for number in range(1_000):
+        ledger.bookings.count(msgspec.structs.replace(fill(number, Side.BUY, now), symbol=f"S{number}"))
+    encoded = times(lambda: encode(ledger.bookings.state()), rounds=200)
+    store = SnapshotStore(folder / "snapshots")
+    moments = itertools.count(1)
+    took, late = [], []
+    for _ in range(50):
+        began = time.perf_counter()
+        writing = asyncio.create_task(asyncio.to_thread(store.save, encode(ledger.bookings.state()), next(moments)))
+        late.append(await _latest(writing))
+        took.append(time.perf_counter() - began)
+    say(
+        "snapshot_1000_positions",
+        on_the_loop_p50_ms=round(encoded["p50_us"] / 1e3, 2),
+        durable_p50_ms=round(statistics.median(took) * 1e3, 2),
+        loop_held_up_most_ms=round(max(late) * 1e3, 2),
+        bytes=len(encode(ledger.bookings.state())),
+    )
+    await desk.close()
+
+
+async def _latest(work: asyncio.Task[Path]) -> float:
+    """The longest that the event loop did not run while `work` was done."""
+    longest, before = 0.0, time.perf_counter()
+    while not work.done():
+        await asyncio.sleep(0)
+        now = time.perf_counter()
+        longest, before = max(longest, now - before), now
+    return longest
+
+
+async def starts(folder: Path) -> None:
+    """From 10,000 fills: positions from the journal alone, and from a snapshot of nearly all of them."""
+    clock = SkippingClock()
+    journal, _ = open_journal(folder / "start.db")
+    fills = [fill(number, Side.BUY if number % 3 else Side.SELL, number) for number in range(10_000)]
+
+    def life(state: PortfolioState | None, until: int = 10_000) -> Bookkeeper:
+        keeper = Bookkeeper(journal, {}, Positions(), OrderBook("demo"), clock, IdFactory(clock))
+        assert keeper.replay(fills[:until], state) == ""
+        return keeper
+
+    payload = encode(life(None, 9_900).state())
+    alone = times(lambda: life(None), rounds=20)
+    snapshot = times(lambda: life(decode(payload)), rounds=20)
+    say(
+        "positions_of_10000_fills",
+        journal_ms=round(alone["p50_us"] / 1e3, 1),
+        snapshot_and_tail_ms=round(snapshot["p50_us"] / 1e3, 1),
+        ratio=round(alone["p50_us"] / snapshot["p50_us"], 1),
+    )
+    await journal.close()
+
+
 async def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         await checks(Path(folder))
+        await updates(Path(folder))
+        await starts(Path(folder))
 
 
 if __name__ == "__main__":
