@@ -5,6 +5,7 @@ DATA/<environment>/         demo, paper and live never share a file
     orders.db               the order journal
     market.db               candles, quotes and signals
     dead_letters.db         events that a part of the engine could not take
+    snapshots/              the portfolio's state, for a day
     exchange/               accounts of the built-in exchange (demo only)
     backtests/RUN/          result of each run
     logs/                   one file per process, and paddock.log
@@ -55,6 +56,10 @@ class Installation:
         return self.folder / "exchange"
 
     @property
+    def snapshots(self) -> Path:
+        return self.folder / "snapshots"
+
+    @property
     def backtests(self) -> Path:
         return self.folder / "backtests"
 
@@ -103,7 +108,8 @@ class Installation:
         self._lock = lock
 
     def _forget(self) -> None:
-        shutil.rmtree(self.exchange, ignore_errors=True)
+        for folder in (self.exchange, self.snapshots):
+            shutil.rmtree(folder, ignore_errors=True)
         for name in (self.journal.name, self.dead_letters.name):
             for path in self.folder.glob(f"{name}*"):
                 path.unlink()

@@ -15,6 +15,7 @@ from engine.orchestrator.components import Component
 from engine.orchestrator.front import Front
 from engine.orchestrator.parts import NAME, Parts
 from engine.orchestrator.plan import EXCHANGE, HUB, plan
+from engine.orchestrator.state import StateLoader
 from engine.orchestrator.states import EngineState, Lifecycle
 from engine.orchestrator.trading import Trading
 from engine.processes.events import StateChanged
@@ -97,7 +98,9 @@ class TradingEngine(Front):
         await parts.transport.start()
         self._listen()
         journal, recovered = await self._open_children()
-        self._trading = trading = Trading(parts, journal, recovered)
+        loader = StateLoader(parts.installation.snapshots)
+        await asyncio.to_thread(loader.load)
+        self._trading = trading = Trading(parts, journal, recovered, loader)
         await trading.begin()
         parts.keeper.keep(ROUTINE, parts.schedule.run)
         if parts.venue.is_local:

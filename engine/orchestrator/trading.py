@@ -12,6 +12,7 @@ from engine.orchestrator.components import Component
 from engine.orchestrator.parts import Parts
 from engine.orchestrator.plan import EXCHANGE, limits_of, sleeve_plan
 from engine.orchestrator.pulse import Pulse
+from engine.orchestrator.state import StateKeeper, StateLoader, save_last
 from engine.risk.context import PriceView
 from engine.risk.identity import mismatch
 from engine.storage.journal import Journal
@@ -26,7 +27,7 @@ FILLS_SHOWN = 1_000
 class Trading:
     """Made once the venue's address is known; `begin` returns when orders can be placed."""
 
-    def __init__(self, parts: Parts, journal: Journal, recovered: Recovered) -> None:
+    def __init__(self, parts: Parts, journal: Journal, recovered: Recovered, loader: StateLoader) -> None:
         self._parts = parts
         self._journal = journal
         settings, venue = parts.settings, parts.venue
@@ -42,7 +43,12 @@ class Trading:
             environment=settings.environment.value,
             prices=self._price,
             basis=settings.portfolio.cost_basis,
+            state=loader.state,
             mismatch=mismatch(settings.environment.value, venue.address),
+        )
+        loader.report(self.core.ledger.objection, parts.tell)
+        self._state = StateKeeper(
+            self.core, loader.store, parts.installation.journal, parts.views, parts.clock, parts.tell
         )
         plans = {bot.name: sleeve_plan(bot) for bot in settings.active_bots}
         self._signals = SignalDesk(self.core, plans, self._price, parts.clock, self._dropped)
@@ -66,6 +72,8 @@ class Trading:
         parts.components.add(Component(name=RECONCILIATION, depends_on=(BROKER_STREAM,)))
         parts.keeper.keep(BROKER_STREAM, self._updates.run, counts=False)
         pulse.join(parts.schedule, parts.settings.engine)
+        parts.schedule.join("positions", self._state.compare)
+        parts.schedule.join("snapshot", self._state.save)
         self._signals.paused = bool(self.paused_for)
         parts.router.on_signal = self._signals.take
         parts.router.on_order_end = self._signals.wake
@@ -90,6 +98,7 @@ class Trading:
         await self._signals.close()
         await self._link.close()
         await self.core.stop()
+        await save_last(self._state)
 
     def _show(self, recovered: Recovered) -> None:
         for order in recovered.orders:

@@ -28,8 +28,8 @@ class Settings(msgspec.Struct, kw_only=True):
     day: str | None = None
     speed: float = 1.0
     state: str | None = None
-    crypto_fee_bps: float = 0.0
-    """None in the demo: a fee in coins is no fill, and the engine's books are made of fills."""
+    crypto_fee_bps: float = 25.0
+    """As at Alpaca, in the coins that were bought or the dollars that they brought."""
 
 
 async def main(child: Child[Settings]) -> None:
