@@ -94,6 +94,7 @@ def something_there(trading: TradingClient) -> dict[str, object]:
     order = LimitOrderRequest(symbol="SPY", qty=2, side=OrderSide.BUY, time_in_force=TimeInForce.DAY, limit_price=1.0)
     bought = MarketOrderRequest(symbol="BTC/USD", notional=100, side=OrderSide.BUY, time_in_force=TimeInForce.GTC)
     trading.set_account_configurations(USUAL)
+    trading.close_all_positions(cancel_orders=True)
     trading.submit_order(bought)
     for old in trading.get_watchlists():
         trading.delete_watchlist_by_id(old.id)
