@@ -86,6 +86,23 @@ async def test_the_stream_of_a_killed_exchange_is_mended_and_compared_and_tradin
         assert engine.views.summary.trading_state is TradingState.ACTIVE
 
 
+async def test_a_part_that_is_given_up_lets_only_orders_through_that_reduce(tmp_path: Path) -> None:
+    async with running(tmp_path) as engine:
+        await engine.pause("quiet")
+        assert await buy_by_hand(engine) in NOT_BLOCKED
+        engine._parts.components.give_up("market link", "it ended again and again")
+        await until(lambda: engine.views.summary.trading_state is TradingState.REDUCING, LONGEST)
+        (alert,) = await until(lambda: [row for row in engine.views.errors if row.component == "market link"], LONGEST)
+        assert "again and again" in alert.message
+        assert alert.remedy
+        more = OrderRequest(symbol="SPY", side=Side.BUY, quantity=Decimal(2))
+        less = OrderRequest(symbol="SPY", side=Side.SELL, quantity=Decimal(1), reduces=True)
+        assert not engine.check_order(more).allowed
+        await until(lambda: engine.check_order(less).allowed, LONGEST)
+        await engine.allow_trading()
+        await until(lambda: engine.check_order(more).allowed, LONGEST)
+
+
 async def test_an_event_that_a_handler_cannot_take_is_delivered_by_hand(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
