@@ -97,7 +97,7 @@ def flatten(
 ) -> None:
     """Cancel every order and close every position, and ask the venue until it is so. Needs no console.
 
-    Trading is halted until somebody resumes it in the console. The exit code is 0 only when the venue confirmed it.
+    Trading is halted until somebody activates it in the console. The exit code is 0 only when the venue confirmed it.
     """
     settings = settings_from(paper=paper, live=live, data=data)
     from engine.cli.flatten import run_flatten
