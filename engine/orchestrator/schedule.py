@@ -45,23 +45,25 @@ class Schedule:
             await asyncio.sleep(seconds)
         while True:
             started = self._clock.monotonic()
-            for work in self._works[name]:
-                await self._do(name, work)
+            failures = [error for work in self._works[name] if (error := await _failure(work)) is not None]
+            self._note(name, failures[0] if failures else None)
             await asyncio.sleep(max(seconds - (self._clock.monotonic() - started), LEAST_PAUSE))
 
-    async def _do(self, name: str, work: Work) -> None:
-        try:
-            await work()
-        except PaddockError as error:
-            self._failed(name, error.message, error)
-        except Exception as error:
-            self._failed(name, f"{type(error).__name__}: {error}", error)
-        else:
+    def _note(self, name: str, error: Exception | None) -> None:
+        """Told once for each new reason, not every two seconds."""
+        if error is None:
             if self.failing.pop(name, None):
                 log.info("%s: works again", name)
-
-    def _failed(self, name: str, reason: str, error: Exception) -> None:
-        """Told once for each new reason, not every two seconds."""
+            return
+        reason = error.message if isinstance(error, PaddockError) else f"{type(error).__name__}: {error}"
         if self.failing.get(name) != reason:
             self.failing[name] = reason
             log.warning("%s: %s", name, reason, exc_info=error)
+
+
+async def _failure(work: Work) -> Exception | None:
+    try:
+        await work()
+    except Exception as error:
+        return error
+    return None

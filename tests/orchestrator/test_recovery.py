@@ -155,10 +155,13 @@ def test_one_that_mends_itself_is_well_again_even_after_it_was_given_up() -> Non
 
 
 def test_a_work_that_fails_is_told_once_and_harms_no_other(caplog: pytest.LogCaptureFixture) -> None:
-    runs: dict[str, int] = {"well": 0, "broken": 0, "late": 0}
+    runs: dict[str, int] = {"well": 0, "broken": 0, "beside": 0, "late": 0}
 
     async def well() -> None:
         runs["well"] += 1
+
+    async def well_too() -> None:
+        runs["beside"] += 1
 
     async def late() -> None:
         runs["late"] += 1
@@ -172,7 +175,7 @@ def test_a_work_that_fails_is_told_once_and_harms_no_other(caplog: pytest.LogCap
         assert isinstance(loop, VirtualLoop)
         schedule = Schedule(VirtualClock(loop))
         schedule.every(1.0, "well", well)
-        schedule.every(2.0, "broken", broken)
+        schedule.every(2.0, "broken", broken, well_too)
         schedule.every(6.0, "late", at_once=False)
         schedule.join("late", late)
         task = asyncio.create_task(schedule.run())
@@ -183,6 +186,6 @@ def test_a_work_that_fails_is_told_once_and_harms_no_other(caplog: pytest.LogCap
 
     with caplog.at_level(logging.WARNING):
         schedule = run_virtually(work())
-    assert runs == {"well": 10, "broken": 5, "late": 1}
+    assert runs == {"well": 10, "broken": 5, "beside": 5, "late": 1}
     assert caplog.text.count("broken: ZeroDivisionError") == 1
     assert set(schedule.failing) == {"broken"}

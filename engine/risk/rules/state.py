@@ -13,10 +13,14 @@ def trading_state(case: Case) -> Refusal | None:
     if context.emergency or context.trading_state is TradingState.ACTIVE:
         return None
     if context.trading_state is TradingState.HALTED:
-        return Refusal("Trading is halted: only cancels pass.", "Activate trading in the Trade menu when the reason is gone.")
+        return Refusal(
+            "Trading is halted: only cancels pass.", "Activate trading in the Trade menu when the reason is gone."
+        )
     if case.reduces:
         return None
-    return Refusal("Trading is reducing: only orders that shrink a position pass.", "Activate trading in the Trade menu first.")
+    return Refusal(
+        "Trading is reducing: only orders that shrink a position pass.", "Activate trading in the Trade menu first."
+    )
 
 
 def live_account(case: Case) -> Refusal | None:
