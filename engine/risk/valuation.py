@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from engine.domain.orders import Order, OrderRequest, OrderType, Side
@@ -24,6 +25,7 @@ def reference(view: PriceView | None, side: Side) -> Decimal | None:
     return as_price(far if far > 0 else view.last)
 
 
+@lru_cache(maxsize=4_096)
 def as_price(value: float) -> Decimal | None:
     """None for what is no price."""
     # NaN compares false, so it is refused with zero and negative ones.

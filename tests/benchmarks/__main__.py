@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("start", "backtest", "market", "exchange", "engine")
+NAMES = ("start", "backtest", "market", "exchange", "engine", "risk")
 
 
 def main() -> int:
