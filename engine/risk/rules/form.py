@@ -11,6 +11,10 @@ from engine.risk.case import Case
 from engine.risk.rules.base import Refusal
 
 MOST_DECIMALS = 9
+LARGEST = Decimal(10) ** 12
+"""Units or dollars; what is larger is a mistake, and exact arithmetic ends somewhere."""
+_FINEST = Decimal(1).scaleb(-MOST_DECIMALS)
+_CENT, _SUBCENT, _ONE = Decimal("0.01"), Decimal("0.0001"), Decimal(1)
 _NEEDS_LIMIT = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
 _NEEDS_STOP = frozenset({OrderType.STOP, OrderType.STOP_LIMIT})
 _CRYPTO_TYPES = frozenset({OrderType.MARKET, OrderType.LIMIT, OrderType.STOP_LIMIT})
@@ -23,11 +27,11 @@ def well_formed(request: OrderRequest) -> Refusal | None:
     quantity = request.quantity
     if not quantity.is_finite() or quantity <= 0:
         return Refusal("The quantity must be a number above zero.")
-    if decimals(quantity) > MOST_DECIMALS:
-        return Refusal(f"A quantity has at most {MOST_DECIMALS} decimals.")
+    if quantity > LARGEST or quantity % _FINEST:
+        return Refusal(f"A quantity is at most {LARGEST:,} and has at most {MOST_DECIMALS} decimals.")
     for name, value in _numbers(request):
-        if not value.is_finite() or value <= 0:
-            return Refusal(f"The {name} must be a number above zero.")
+        if not value.is_finite() or not 0 < value <= LARGEST:
+            return Refusal(f"The {name} must be a number above zero, and below {LARGEST:,}.")
     if (request.limit_price is not None) is not (request.type in _NEEDS_LIMIT):
         return Refusal(_price_missing_or_odd(request, "limit", request.limit_price is None))
     if (request.stop_price is not None) is not (request.type in _NEEDS_STOP):
@@ -47,7 +51,7 @@ def order_terms(case: Case) -> Refusal | None:
                 "Crypto takes market, limit and stop-limit orders, good till cancelled or immediate.",
                 "Choose another type or time in force.",
             )
-    elif decimals(request.quantity) and request.time_in_force is not TimeInForce.DAY:
+    elif is_fractional(request.quantity) and request.time_in_force is not TimeInForce.DAY:
         return Refusal("Fractions of a share need a day order.", "Choose DAY, or whole shares.")
     if request.extended_hours and (
         request.type is not OrderType.LIMIT or request.time_in_force not in _LASTING or _has_exits(request)
@@ -65,10 +69,10 @@ def tick_size(case: Case) -> Refusal | None:
         if step is not None and value % step:
             return Refusal(f"The {name} {value} is not a multiple of {step}.", "Round the price to a tick.")
         if step is None and not is_crypto(request.symbol):
-            allowed = 2 if value >= 1 else 4
-            if decimals(value) > allowed:
+            tick = _CENT if value >= 1 else _SUBCENT
+            if value % tick:
                 return Refusal(
-                    f"The {name} {value} has more than the {allowed} decimals of prices at this level.",
+                    f"The {name} {value} is not a multiple of {tick}, the tick of prices at this level.",
                     "Round the price to a tick.",
                 )
     return None
@@ -79,7 +83,7 @@ def quantity_step(case: Case) -> Refusal | None:
     if asset is None:
         return None
     if not is_crypto(request.symbol):
-        if asset.fractionable or not decimals(request.quantity):
+        if asset.fractionable or not is_fractional(request.quantity):
             return None
         return Refusal(f"{request.symbol} is traded in whole shares only.", "Round the quantity.")
     step, least = asset.min_trade_increment, asset.min_order_size
@@ -95,7 +99,7 @@ def exits(case: Case) -> Refusal | None:
     request = case.request
     if not _has_exits(request):
         return None
-    if is_crypto(request.symbol) or decimals(request.quantity) or request.time_in_force not in _LASTING:
+    if is_crypto(request.symbol) or is_fractional(request.quantity) or request.time_in_force not in _LASTING:
         return Refusal("A bracket needs whole shares of a stock, DAY or GTC.", "Place a simple order.")
     entry = request.limit_price or request.stop_price or case.reference
     if entry is None:
@@ -115,13 +119,8 @@ def expired(case: Case) -> Refusal | None:
     return Refusal("The signal behind it has expired.", "The bot's next signal counts.")
 
 
-def decimals(number: Decimal) -> int:
-    """How many places after the point it needs."""
-    exponent = number.as_tuple().exponent
-    if not isinstance(exponent, int) or exponent >= 0:
-        return 0
-    exponent = number.normalize().as_tuple().exponent
-    return max(-exponent, 0) if isinstance(exponent, int) else 0
+def is_fractional(quantity: Decimal) -> bool:
+    return bool(quantity % _ONE)
 
 
 def _numbers(request: OrderRequest) -> Iterator[tuple[str, Decimal]]:

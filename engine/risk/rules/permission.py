@@ -9,7 +9,7 @@ from engine.domain.orders import Order, OrderRequest, Side
 from engine.domain.portfolio import ZERO
 from engine.risk.case import Case
 from engine.risk.rules.base import Refusal
-from engine.risk.rules.form import decimals
+from engine.risk.rules.form import is_fractional
 
 DAY_TRADING_EQUITY = Decimal(25_000)
 DAY_TRADES = 3
@@ -62,7 +62,7 @@ def short_sale(case: Case) -> Refusal | None:
         return Refusal(f"{left}; {symbol} cannot be sold short.", "Sell less.")
     if not asset.easy_to_borrow and not case.limits.hard_to_borrow:
         return Refusal(f"{left}; {symbol} is hard to borrow.", "Sell less, or see [risk] hard_to_borrow.")
-    if decimals(case.request.quantity):
+    if is_fractional(case.request.quantity):
         return Refusal(f"{left}; fractions cannot be sold short.", "Round the quantity.")
     return None
 
