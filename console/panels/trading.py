@@ -86,7 +86,7 @@ class Trading(Panel):
         ):
             self._tabs.setTabText(position, f"{name} {count}")
         unequal = sum(balance.verdict != "equal" for balance in self.views.balance)
-        self._tabs.setTabText(3, f"Balance: {unequal} differ" if unequal else "Balance")
+        self._tabs.setTabText(3, f"Balance: {unequal} unequal" if unequal else "Balance")
         self._cancel_all.setEnabled(open_orders > 0)
         self._enable()
 

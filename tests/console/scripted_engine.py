@@ -101,7 +101,7 @@ class ScriptedEngine:
     def __getattr__(self, name: str) -> Any:
         """Commands that only need to be recorded."""
         if name not in {
-            "cancel_order", "cancel_all_orders", "close_position", "pause", "resume", "halt", "allow_trading", "start_processes",
+            "cancel_order", "cancel_all_orders", "close_position", "reassign_external", "pause", "resume", "halt", "allow_trading", "start_processes",
             "stop_processes", "restart_processes", "watch", "unwatch", "deliver_dead_letters", "discard_dead_letters",
         }:  # fmt: skip
             raise AttributeError(name)
