@@ -24,9 +24,11 @@ from engine.domain.orders import Order
 from engine.execution.link import VenueLink
 from engine.execution.signals import SignalDesk
 from engine.execution.trading import TradingCore
+from engine.orchestrator.components import Components, RecoveryLimits
 from engine.orchestrator.market import MarketMemory
 from engine.orchestrator.projection import Projection
 from engine.orchestrator.pulse import Pulse
+from engine.orchestrator.schedule import Schedule
 from engine.portfolio.targets import SleevePlan
 from engine.risk.context import PriceView
 from engine.risk.limits import Limits
@@ -151,14 +153,19 @@ class Life:
         self.signals = SignalDesk(self.core, plans, self._price, clock, lambda signal, reason: None)
         self.link = VenueLink(self.core, lambda: self.stream_is_up)
         views = Views()
-        self._pulse = Pulse(
-            views, clock, MarketMemory(views.quotes, clock), Projection(views, clock, Settings(data=path.parent)), self.core,
-            self.broker, lambda: self.stream_is_up,
+        settings = Settings(data=path.parent)
+        components = Components(clock, RecoveryLimits(), lambda component: None, lambda component: None)
+        self._schedule = Schedule(clock)
+        pulse = Pulse(
+            views, clock, MarketMemory(views.quotes, clock), Projection(views, clock, settings), self.core,
+            self.broker, lambda: self.stream_is_up, components, self._schedule,
+            lambda component, message, remedy, severity: None, self.bus.figures,
         )  # fmt: skip
+        pulse.join(self._schedule, settings.engine)
         self._tasks: list[asyncio.Task[Any]] = []
 
     def start(self) -> None:
-        self._tasks.append(asyncio.create_task(self._pulse.run()))
+        self._tasks.append(asyncio.create_task(self._schedule.run()))
         self.connect()
 
     def connect(self) -> None:
