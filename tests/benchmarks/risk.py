@@ -125,6 +125,7 @@ async def updates(folder: Path) -> None:
         "snapshot_1000_positions",
         on_the_loop_p50_ms=round(encoded["p50_us"] / 1e3, 2),
         durable_p50_ms=round(statistics.median(took) * 1e3, 2),
+        loop_held_up_p50_ms=round(statistics.median(late) * 1e3, 2),
         loop_held_up_most_ms=round(max(late) * 1e3, 2),
         bytes=len(encode(ledger.bookings.state())),
     )
