@@ -137,6 +137,8 @@ class Order(msgspec.Struct, kw_only=True):
     updated_at: int = 0
     message: str = ""
     cause_id: str = ""
+    cancel_wanted: bool = False
+    """Somebody has asked for its cancel, perhaps before the venue had it; it survives a crash."""
     foreign: bool = False
     """True when the order was found at the venue and did not come from this installation."""
     stop_price: Decimal | None = None

@@ -56,14 +56,15 @@ class Alarms:
         )
         self._bus.publish(event, Priority.HIGH)
 
+    def surfaced(self, order: Order) -> None:
+        self.alert(
+            "orders",
+            f"{order.client_order_id}, whose outcome was not known, is {order.status.value} at the venue.",
+            "It is being cancelled if it is still open.",
+            Severity.ERROR,
+        )
+
     def found(self, findings: Findings) -> None:
-        for order in findings.surfaced:
-            self.alert(
-                "orders",
-                f"{order.client_order_id}, whose outcome was not known, is {order.status.value} at the venue.",
-                "It is being cancelled if it is still open.",
-                Severity.ERROR,
-            )
         for client_order_id in findings.missing:
             self.alert(
                 "orders", f"The venue no longer knows {client_order_id}.", "Look it up at the venue.", Severity.ERROR

@@ -11,7 +11,7 @@ from engine.broker.base import VenueFill, VenueOrder
 from engine.bus import Bus
 from engine.clock import Clock, IdFactory
 from engine.domain.events import ExecutionEvent, OrderEvent, Priority
-from engine.domain.orders import Fill, Order, Side
+from engine.domain.orders import Fill, Order, OrderStatus, Side
 from engine.domain.portfolio import ZERO, CostBasis, Position
 from engine.execution.book import OrderBook, copy_of
 from engine.execution.bookkeeping import Bookkeeper
@@ -33,10 +33,13 @@ class Ledger:
         ids: IdFactory,
         environment: str,
         on_fill: Callable[[Fill], None],
+        on_surface: Callable[[Order], None],
         basis: CostBasis = CostBasis.AVERAGE,
         state: PortfolioState | None = None,
     ) -> None:
-        """`state` is that of a snapshot; `objection` then says why it was not used, if it was not."""
+        """`on_surface` is told of an order of unknown outcome that the venue has after all; it is to be cancelled.
+        `state` is that of a snapshot; `objection` then says why it was not used, if it was not.
+        """
         self.book = OrderBook(environment)
         self.positions = Positions(basis)
         self.bookings = Bookkeeper(journal, recovered.facts, self.positions, self.book, clock, ids)
@@ -48,6 +51,7 @@ class Ledger:
         self._clock = clock
         self._ids = ids
         self._on_fill = on_fill
+        self._on_surface = on_surface
         self._exposures = Sums()
         self.book.restore(recovered.orders, recovered.fills)
         self.objection = self.bookings.replay(recovered.fills, state)
@@ -60,10 +64,16 @@ class Ledger:
         self._announce(order)
 
     def take_order(self, said: VenueOrder) -> None:
+        known = self.book.get(said.client_order_id)
+        doubtful = known is not None and known.status is OrderStatus.UNRESOLVED
         changed = self.book.take_order(said, self._clock.now())
         if changed is not None:
+            surfaced = doubtful and changed.status is not OrderStatus.UNRESOLVED
+            changed.cancel_wanted = changed.cancel_wanted or surfaced
             self.behind.write(changed)
             self._announce(changed)
+            if surfaced:
+                self._on_surface(changed)
         for fill in self.book.claim_orphans(said.venue_order_id):
             self.take_fill(fill)
 

@@ -37,8 +37,6 @@ WATCH = 24 * 3600 * NANOSECONDS
 class Findings(msgspec.Struct, frozen=True, kw_only=True):
     """What differed. `positions` is by how much the venue holds more than our fills explain."""
 
-    surfaced: list[Order] = []
-    """Orders of unknown outcome that the venue has after all."""
     positions: dict[str, str] = {}
     missing: list[str] = []
     """Our orders that the venue, against what it said before, does not know."""
@@ -61,7 +59,6 @@ class Reconciler:
         """Raises UnavailableError or CredentialsError when the venue cannot be asked."""
         book = self._ledger.book
         before = [order for order in book.open if order.status is not OrderStatus.INTENT]
-        unresolved = [order for order in before if order.status is OrderStatus.UNRESOLVED]
         listed = {order.client_order_id: order for order in await self._broker.open_orders()}
         for said in listed.values():
             self._ledger.take_order(said)
@@ -71,7 +68,7 @@ class Reconciler:
             if order.is_open and order.client_order_id not in listed and not await self._ask(order)
         ]
         await self.fills()
-        return Findings(surfaced=[order for order in unresolved if order.venue_order_id], missing=missing)
+        return Findings(missing=missing)
 
     async def fills(self) -> None:
         if self._since is None:

@@ -6,6 +6,7 @@ Everything that changes money goes through here: a person's ticket, a bot's sign
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import logging
 from collections.abc import Callable, Coroutine, Iterable
@@ -79,7 +80,9 @@ class TradingCore:
         self.assets = AssetBook(broker, clock)
         self.ready = False
         """False while our picture of the venue may be wrong: then nothing that adds risk passes."""
-        self.ledger = Ledger(journal, recovered, bus, clock, ids, environment, self._on_fill, basis, state)
+        self.ledger = Ledger(
+            journal, recovered, bus, clock, ids, environment, self._on_fill, self._on_surface, basis, state
+        )
         self._broker = broker
         self._bus = bus
         self._alarms = Alarms(bus, clock, ids)
@@ -94,7 +97,6 @@ class TradingCore:
         self._reconciler = Reconciler(broker, self.ledger, clock, limits.signal_life_s)
         self._reconciling = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._cancel_wanted: set[str] = set()
         self._emergency: EmergencyStop | None = None
         self._confirming = False
         self.flights = FlightRecorder(clock)
@@ -164,15 +166,15 @@ class TradingCore:
             raise OrderError(f"There is no order {client_order_id}.", "Refresh the list of orders.")
         if order.status.is_final:
             return
-        self._cancel_wanted.add(client_order_id)
+        await self._want_cancelled(order)
         if order.venue_order_id:
             await self._broker.cancel(order.venue_order_id)
 
     async def cancel_all(self) -> int:
         """At the venue, foreign orders too, and those of ours that are still on their way."""
-        for order in self.ledger.book.open:
-            self._cancel_wanted.add(order.client_order_id)
-        return await self._broker.cancel_all()
+        cancelling = asyncio.ensure_future(self._broker.cancel_all())
+        await asyncio.gather(*(self._want_cancelled(order) for order in self.ledger.book.open))
+        return await cancelling
 
     async def close_position(self, symbol: str, sleeve: str | None = None) -> list[Placed]:
         """One order for each sleeve that holds some. Raises OrderError when the account holds none."""
@@ -199,7 +201,8 @@ class TradingCore:
         self._switch.turn(TradingState.HALTED, reason)
         self._spawn(self._switch.write(), "halt")
         for order in self.ledger.book.open:
-            self._cancel_wanted.add(order.client_order_id)
+            order.cancel_wanted = True
+            self.ledger.behind.write(order)
         place = functools.partial(self.place, emergency=True)
         flattening = Flattening(self._broker, self.ledger, self._reconciler, self._clock, place)
         self._emergency = EmergencyStop(self._broker, self._clock, flattening, self._doubtful)
@@ -298,12 +301,26 @@ class TradingCore:
 
     def _is_wanted(self, order: Order, emergency: bool) -> bool:
         halted = self.trading_state is TradingState.HALTED and not emergency
-        return not halted and order.client_order_id not in self._cancel_wanted
+        return not halted and not order.cancel_wanted
+
+    async def _want_cancelled(self, order: Order) -> None:
+        """Written down first where the venue cannot be asked yet, or a crash would leave it to be filled."""
+        order.cancel_wanted = True
+        if order.venue_order_id:
+            self.ledger.behind.write(order)
+            return
+        # A disk that is full must not keep anybody from cancelling.
+        with contextlib.suppress(OrderError):
+            await self.ledger.save(order)
+
+    def _on_surface(self, order: Order) -> None:
+        self._alarms.surfaced(order)
+        self._cancel_unwanted([order])
 
     def _cancel_unwanted(self, orders: Iterable[Order]) -> None:
         """Cancel what somebody wanted cancelled before the venue had it, or could be asked."""
         for order in orders:
-            if order.client_order_id in self._cancel_wanted and order.is_open and order.venue_order_id:
+            if order.cancel_wanted and order.is_open and order.venue_order_id:
                 self._spawn(self.cancel(order.client_order_id), "cancel unwanted")
 
     def _doubtful(self) -> list[Order]:
@@ -315,7 +332,6 @@ class TradingCore:
         if self._reconciler.has_suspicions and not self._confirming:
             self._confirming = True
             self._spawn(self._confirm(), "confirm")
-        self._cancel_wanted.update(order.client_order_id for order in findings.surfaced)
         self._cancel_unwanted(self.ledger.book.open)
 
     def _drop_unsent(self) -> None:

@@ -31,7 +31,7 @@ CALM = 75.0
 PEOPLE = ("one", "two")
 DEEDS = (
     "place", "place", "place", "place", "signal", "signal", "signal", "cancel", "cancel", "cancel_all", "close",
-    "wait", "wait",
+    "regret", "wait",
 )  # fmt: skip
 
 
@@ -182,6 +182,18 @@ class Day:
             chosen = self._random.choice(working).client_order_id
             self._do(lambda life: life.core.cancel(chosen), lambda: self.cancelled.add(chosen))
 
+    def _regret(self) -> None:
+        """An order is cancelled while it is long on its way."""
+        self._network.held_back = 1
+        self._place()
+        self._loop.call_later(self._random.uniform(0.03, 0.5), self._cancel_newest)
+
+    def _cancel_newest(self) -> None:
+        working = self.life.core.ledger.book.open
+        if working and not self.life.is_dead:
+            chosen = max(working, key=lambda order: order.created_at).client_order_id
+            self._do(lambda life: life.core.cancel(chosen), lambda: self.cancelled.add(chosen))
+
     def _cancel_all(self) -> None:
         self._do(lambda life: life.core.cancel_all(), lambda: None)
 
@@ -195,9 +207,10 @@ class Day:
         """A person presses the button, looks at what it says, and goes on after a while."""
         life = self.life
         # Whoever presses it does so because things happen.
+        self._network.held_back = self._random.choice([0, 2])
         for _ in range(4):
             self._place()
-        await asyncio.sleep(self._random.choice([0.0, 0.01, 0.02, 1.0]))
+        await asyncio.sleep(self._random.choice([0.0, 0.03, 0.05, 0.3]))
         if life.is_dead:
             return
         task = life.spawn(life.core.emergency_stop("test", True))

@@ -17,7 +17,7 @@ from engine.broker.alpaca import AlpacaBroker
 from engine.broker.base import TradeUpdate
 from engine.bus import Bus
 from engine.clock import IdFactory
-from engine.config.settings import Settings
+from engine.config.settings import EngineSection, Settings
 from engine.domain.errors import OrderError
 from engine.domain.events import OrderEvent
 from engine.domain.orders import Order
@@ -29,6 +29,8 @@ from engine.orchestrator.market import MarketMemory
 from engine.orchestrator.projection import Projection
 from engine.orchestrator.pulse import Pulse
 from engine.orchestrator.schedule import Schedule
+from engine.orchestrator.state import StateLoader
+from engine.portfolio.state import encode
 from engine.portfolio.targets import SleevePlan
 from engine.risk.context import PriceView
 from engine.risk.limits import Limits
@@ -46,6 +48,7 @@ LIMITS = Limits(
     orders_per_minute=1_000, duplicate_window_s=0.0, repeated_fills=1_000, signal_life_s=8.0,
 )  # fmt: skip
 BOTS = {"bot-a": "SPY", "bot-b": "AAPL"}
+SNAPSHOT_EVERY = 7.0
 SHM = Path("/dev/shm")
 
 
@@ -138,6 +141,8 @@ class Life:
         self._quote = quote
         self.watch = watch
         watch.new_life()
+        self._clock = clock
+        self._loader = StateLoader(path.parent / "state")
         self.journal, recovered = open_journal(path, lambda commit: Disk(self, commit))
         self.bus = Bus(lambda event, error: self.failures.append(error))
         self.bus.start()
@@ -148,20 +153,21 @@ class Life:
         self.core = TradingCore(
             broker=self.broker, journal=self.journal, recovered=recovered, bus=self.bus, clock=clock,
             ids=IdFactory(clock, seed=random.getrandbits(64)), limits=LIMITS, environment="demo", prices=self._price,
+            state=self._loader.load(),
         )  # fmt: skip
+        self._loader.report(self.core.ledger.objection, _nothing)
         plans = {name: SleevePlan(name=name, capital=Decimal(20_000)) for name in BOTS}
         self.signals = SignalDesk(self.core, plans, self._price, clock, lambda signal, reason: None)
         self.link = VenueLink(self.core, lambda: self.stream_is_up)
         views = Views()
-        settings = Settings(data=path.parent)
-        components = Components(clock, RecoveryLimits(), lambda component: None, lambda component: None)
         self._schedule = Schedule(clock)
+        components = Components(clock, RecoveryLimits(), lambda component: None, lambda component: None)
         pulse = Pulse(
-            views, clock, MarketMemory(views.quotes, clock), Projection(views, clock, settings), self.core,
-            self.broker, lambda: self.stream_is_up, components, self._schedule,
-            lambda component, message, remedy, severity: None, self.bus.figures,
+            views, clock, MarketMemory(views.quotes, clock), Projection(views, clock, Settings(data=path.parent)),
+            self.core, self.broker, lambda: self.stream_is_up, components, self._schedule, _nothing, self.bus.figures,
         )  # fmt: skip
-        pulse.join(self._schedule, settings.engine)
+        pulse.join(self._schedule, EngineSection())
+        self._schedule.every(SNAPSHOT_EVERY, "state", self._save_state, at_once=False)
         self._tasks: list[asyncio.Task[Any]] = []
 
     def start(self) -> None:
@@ -188,6 +194,10 @@ class Life:
         self.is_dead = True
         self._network.listen(None)
         self.died.set()
+
+    async def _save_state(self) -> None:
+        if not self.is_dead:
+            self._loader.store.save(encode(self.core.ledger.bookings.state()), self._clock.now())
 
     async def bury(self) -> None:
         """After `die`: take the remains away, so that the next life can open the journal."""
@@ -219,3 +229,6 @@ class Life:
             return None
         bid, ask = self._quote(symbol)
         return PriceView(bid=bid, ask=ask, last=ask, age=0.1)
+
+
+def _nothing(*_: object) -> None: ...

@@ -37,6 +37,8 @@ class Network:
         """Requests on their way; they go on whatever becomes of who sent them."""
         self.house: set[asyncio.Task[Any]] = set()
         """The day's own tasks, which are not the engine's."""
+        self.held_back = 0
+        """How many orders will be long on their way."""
         self._listener: Callable[[TradeUpdate], None] | None = None
         self._muted = False
         self._positions: deque[Any] = deque(maxlen=16)
@@ -77,6 +79,9 @@ class Network:
     async def _request(self, method: str, path: str, data: dict[str, Any] | None, patience: float) -> Any:
         fault = self._plan.of(REQUEST)
         await asyncio.sleep(self._random.uniform(0.001, 0.02))
+        if method == "POST" and self.held_back:
+            self.held_back -= 1
+            await asyncio.sleep(self._random.uniform(0.2, 0.9) * patience)
         match fault:
             case Fault.UNREACHABLE:
                 raise self._error(requests.ConnectTimeout("unreachable"))
