@@ -46,6 +46,7 @@ class Ledger:
         self.behind = WriteBehind(journal, self.book.get)
         self.last_fill_at = 0
         """Venue time of the newest fill; int nanoseconds UTC."""
+        self._moved: dict[str, float] = {order.symbol: clock.monotonic() for order in recovered.orders}
         self._journal = journal
         self._bus = bus
         self._clock = clock
@@ -131,7 +132,16 @@ class Ledger:
             values[order.side] += working_value(order, price)
         return exposure(self.positions.net(symbol) * price, values[Side.BUY], values[Side.SELL])
 
+    def quiet_for(self, symbol: str) -> float:
+        """Seconds since an order of ours in `symbol` changed, or since the start if it did in an earlier run; infinite
+        where we never traded. By a clock that nobody sets.
+        """
+        at = self._moved.get(symbol)
+        return float("inf") if at is None else self._clock.monotonic() - at
+
     def _announce(self, order: Order) -> None:
+        if not order.foreign:
+            self._moved[order.symbol] = self._clock.monotonic()
         event = OrderEvent(
             event_id=self._ids.ulid(), timestamp=self._clock.now(), cause_id=order.cause_id, order=copy_of(order)
         )

@@ -29,7 +29,7 @@ TRIES = 5
 """How many rounds may look for the executions of one order beyond the usual window."""
 CONFIRM = 15.0
 """Seconds for which a difference in a symbol that was traded lately must stand: the venue's lists may lag behind it."""
-LATELY = 60 * NANOSECONDS
+LATELY = 60.0
 WATCH = 24 * 3600 * NANOSECONDS
 """How long an order of unknown outcome is watched before it is taken for lost."""
 
@@ -53,7 +53,7 @@ class Reconciler:
         self._life = round((life + LIFE_MARGIN) * NANOSECONDS)
         self._since: int | None = None
         self._looked: dict[str, int] = {}
-        self._suspected: dict[str, tuple[Decimal, float]] = {}
+        self._suspected: dict[str, tuple[float, tuple[Decimal, int]]] = {}
 
     async def orders(self) -> Findings:
         """Raises UnavailableError or CredentialsError when the venue cannot be asked."""
@@ -151,22 +151,21 @@ class Reconciler:
         return {order.symbol for order in [*self._awaited(), *on_the_way]}
 
     def _unconfirmed(self, differences: dict[str, Decimal]) -> set[str]:
-        now, before = self._clock.monotonic(), self._suspected
-        self._suspected = {
-            symbol: known if (known := before.get(symbol)) is not None and known[0] == difference else (difference, now)
-            for symbol, difference in differences.items()
-        }
-        fresh = {symbol for symbol, (_, since) in self._suspected.items() if now - since < CONFIRM}
+        """A difference must be the same one from its first sight on: with no execution of ours in between."""
+        now, counted, before = self._clock.monotonic(), self._ledger.book.executions, self._suspected
+        self._suspected = {}
+        for symbol, difference in differences.items():
+            since, what = now, (difference, counted)
+            if symbol in before and before[symbol][1] == what:
+                since = before[symbol][0]
+            self._suspected[symbol] = (since, what)
+        fresh = {symbol for symbol, (since, _) in self._suspected.items() if now - since < CONFIRM}
         return {symbol for symbol in fresh if self.traded_lately(symbol)}
 
     def traded_lately(self, symbol: str) -> bool:
         """Whether a list of the venue's that lags could differ from our fills because of our own orders."""
-        now = self._clock.now()
-        return any(
-            order.symbol == symbol and (order.is_open or abs(now - order.updated_at) < LATELY)
-            for order in self._ledger.book
-            if not order.foreign
-        )
+        working = any(not order.foreign for order in self._ledger.book.open_in(symbol))
+        return working or self._ledger.quiet_for(symbol) < LATELY
 
     async def _ask(self, order: Order) -> bool:
         """Look one order up; False when the venue had it once and does not know it now."""
