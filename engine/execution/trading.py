@@ -6,10 +6,9 @@ Everything that changes money goes through here: a person's ticket, a bot's sign
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 import logging
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from decimal import Decimal
 from typing import Any
 
@@ -25,6 +24,7 @@ from engine.domain.portfolio import ZERO, Account, CostBasis
 from engine.execution.alarms import Alarms
 from engine.execution.assets import AssetBook
 from engine.execution.book import order_of
+from engine.execution.cancels import Cancels
 from engine.execution.emergency import EmergencyStop
 from engine.execution.flatten import Flattening
 from engine.execution.flight import FlightRecorder
@@ -86,6 +86,7 @@ class TradingCore:
         self._broker = broker
         self._bus = bus
         self._alarms = Alarms(bus, clock, ids)
+        self._cancels = Cancels(broker, self.ledger, self._alarms, self._spawn)
         self._switch = TradingSwitch(journal, recovered, self._alarms)
         self._clock = clock
         self._ids = ids
@@ -156,25 +157,16 @@ class TradingCore:
             self.ledger.settle(order)
         if order.status is OrderStatus.UNRESOLVED:
             self._alarms.unresolved(order, outcome.message)
-        self._cancel_unwanted([order])
+        self._cancels.catch_up([order])
         return Placed(client_order_id=order.client_order_id, status=order.status.value, message=order.message)
 
     async def cancel(self, client_order_id: str) -> None:
         """Always let through. Raises OrderError for an id nobody knows, UnavailableError when the venue cannot be asked."""
-        order = self.ledger.book.get(client_order_id)
-        if order is None:
-            raise OrderError(f"There is no order {client_order_id}.", "Refresh the list of orders.")
-        if order.status.is_final:
-            return
-        await self._want_cancelled(order)
-        if order.venue_order_id:
-            await self._broker.cancel(order.venue_order_id)
+        await self._cancels.one(client_order_id)
 
     async def cancel_all(self) -> int:
         """At the venue, foreign orders too, and those of ours that are still on their way."""
-        cancelling = asyncio.ensure_future(self._broker.cancel_all())
-        await asyncio.gather(*(self._want_cancelled(order) for order in self.ledger.book.open))
-        return await cancelling
+        return await self._cancels.all()
 
     async def close_position(self, symbol: str, sleeve: str | None = None) -> list[Placed]:
         """One order for each sleeve that holds some. Raises OrderError when the account holds none."""
@@ -200,9 +192,7 @@ class TradingCore:
         # Halted here and now; writing it down must not hold up the cancels, nor a full disk prevent them.
         self._switch.turn(TradingState.HALTED, reason)
         self._spawn(self._switch.write(), "halt")
-        for order in self.ledger.book.open:
-            order.cancel_wanted = True
-            self.ledger.behind.write(order)
+        self._cancels.want_all()
         place = functools.partial(self.place, emergency=True)
         flattening = Flattening(self._broker, self.ledger, self._reconciler, self._clock, place)
         self._emergency = EmergencyStop(self._broker, self._clock, flattening, self._doubtful)
@@ -303,26 +293,6 @@ class TradingCore:
         halted = self.trading_state is TradingState.HALTED and not emergency
         return not halted and not order.cancel_wanted
 
-    async def _want_cancelled(self, order: Order) -> None:
-        """Written down first where the venue cannot be asked yet, or a crash would leave it to be filled."""
-        order.cancel_wanted = True
-        if order.venue_order_id:
-            self.ledger.behind.write(order)
-            return
-        # A disk that is full must not keep anybody from cancelling.
-        with contextlib.suppress(OrderError):
-            await self.ledger.save(order)
-
-    def _on_surface(self, order: Order) -> None:
-        self._alarms.surfaced(order)
-        self._cancel_unwanted([order])
-
-    def _cancel_unwanted(self, orders: Iterable[Order]) -> None:
-        """Cancel what somebody wanted cancelled before the venue had it, or could be asked."""
-        for order in orders:
-            if order.cancel_wanted and order.is_open and order.venue_order_id:
-                self._spawn(self.cancel(order.client_order_id), "cancel unwanted")
-
     def _doubtful(self) -> list[Order]:
         """Orders of which nobody knows yet whether the venue has them."""
         return [order for order in self.ledger.book.open if order.status in _DOUBTFUL]
@@ -332,7 +302,7 @@ class TradingCore:
         if self._reconciler.has_suspicions and not self._confirming:
             self._confirming = True
             self._spawn(self._confirm(), "confirm")
-        self._cancel_unwanted(self.ledger.book.open)
+        self._cancels.catch_up(self.ledger.book.open)
 
     def _drop_unsent(self) -> None:
         """Orders that the process before wrote down as an intent: SENT comes before the network, so they never left."""
@@ -358,6 +328,9 @@ class TradingCore:
         self._alarms.blocked(order, verdict)
         message = f"{verdict.message} {verdict.remedy}".strip()
         return Placed(client_order_id=order.client_order_id, status=order.status.value, message=message)
+
+    def _on_surface(self, order: Order) -> None:
+        self._cancels.surfaced(order)
 
     def _on_fill(self, fill: Fill) -> None:
         self.flights.note(fill.client_order_id, "fill", f"{fill.quantity} at {fill.price}")

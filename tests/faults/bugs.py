@@ -24,6 +24,7 @@ from engine.broker.base import DuplicateOrderError, OrderRefusedError, OutcomeUn
 from engine.domain.orders import Fill, Order, OrderStatus
 from engine.execution import book, reconcile
 from engine.execution.book import OrderBook
+from engine.execution.cancels import Cancels
 from engine.execution.emergency import EmergencyStop
 from engine.execution.ledger import Ledger
 from engine.execution.link import VenueLink
@@ -237,7 +238,7 @@ def what_surfaces_is_not_watched_for() -> None:
 @bug
 def a_cancel_on_the_way_is_forgotten() -> None:
     TradingCore._is_wanted = lambda self, order, emergency: True  # type: ignore[method-assign]
-    TradingCore._cancel_unwanted = lambda self, orders: None  # type: ignore[method-assign]
+    Cancels.catch_up = lambda self, orders: None  # type: ignore[method-assign]
 
 
 @bug
