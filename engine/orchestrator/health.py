@@ -65,7 +65,7 @@ def write_bus(table: Table[HealthRow], figures: BusFigures, now: int) -> None:
     """A warning when something was shed or could not be delivered, and while many events wait."""
     waiting = sum(figures.depth)
     state = "warning" if waiting > CROWDED or figures.shed or figures.dead else "good"
-    detail = f"{figures.rate:.0f} events/s, 99 % within {figures.p99 * 1e3:.1f} ms, {waiting:,} waiting"
+    detail = f"{figures.rate:.0f}/s, p99 {figures.p99 * 1e3:.1f} ms, {waiting:,} waiting"
     if figures.shed or figures.dead:
         detail += f", {figures.shed:,} shed, {figures.dead:,} undelivered"
     if figures.slowest and figures.slowest[0].slow:
