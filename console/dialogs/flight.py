@@ -37,7 +37,8 @@ class FlightDialog(QDialog):
             if hops
             else "It was placed in an earlier run; see `paddock journal`."
         )
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons = QDialogButtonBox()
+        buttons.addButton("Close", QDialogButtonBox.ButtonRole.RejectRole)
         buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
         for widget in (heading, label(said, "muted", "flight.whole"), _table(hops), buttons):
@@ -65,4 +66,6 @@ def _table(hops: list[Hop]) -> QTableWidget:
     header = table.horizontalHeader()
     header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
     header.setStretchLastSection(True)
+    # A verdict names all that it looked at, over as many lines as that takes.
+    table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
     return table

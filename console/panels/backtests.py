@@ -65,7 +65,7 @@ class Backtests(Panel):
         self._chart = EquityChart()
         self._title = label("", "figure", "backtests.title")
         self._figures = TableView(TableModel(self._metrics, _metric_columns()), "backtests.metrics", "")
-        self._list = TableView(TableModel(self._trades, _trade_columns()), "backtests.trades", "It did not trade.")
+        self._list = TableView(TableModel(self._trades, _trade_columns()), "backtests.trades", "")
         left = card(row(self._new, None), row(self._stage, None, self._cancel), self._progress, self._runs, stretch=3)
         results = splitter(
             card(row(self._title, None, self._html, self._csv), self._chart, stretch=1),
@@ -168,6 +168,7 @@ class Backtests(Panel):
             self._trades.remove(key)
         for name in list(self._metrics.keys()):
             self._metrics.remove(name)
+        self._list.say_when_empty("It did not trade." if result is not None else "The trades of a run stand here.")
         if result is None:
             self._title.setText("No run chosen")
             self._chart.set_data([], [])

@@ -104,6 +104,10 @@ class TableView(QTableView):
         ]
         QGuiApplication.clipboard().setText("\n".join(lines))
 
+    def say_when_empty(self, text: str) -> None:
+        self._empty = text
+        self.viewport().update()
+
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
         if self.filtered.rowCount():
