@@ -28,7 +28,7 @@ class FlightDialog(QDialog):
         self.setObjectName("flight.dialog")
         self.setWindowTitle("How this order went")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.resize(860, 380)
+        self.resize(900, 520)
         heading = label(client_order_id, "figure", "flight.order")
         heading.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         whole = (hops[-1].monotonic - hops[0].monotonic) * 1000 if hops else 0.0

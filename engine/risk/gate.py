@@ -106,9 +106,9 @@ def _values(case: Case) -> dict[str, str]:
         "gross exposure after": str(case.exposure_after),
         "gross exposure limit": str(size.share(context, limits.max_gross_exposure)),
         "open orders": str(context.open_count),
-        "request rate used": str(context.rate_used),
+        "request rate used": f"{context.rate_used:.3g}",
         "reduces": "yes" if case.reduces else "no",
     }
     if (view := context.price) is not None:
-        seen |= {"bid": str(view.bid), "ask": str(view.ask), "quote age": str(view.age)}
+        seen |= {"bid": str(view.bid), "ask": str(view.ask), "quote age": f"{view.age:.3f}"}
     return seen
