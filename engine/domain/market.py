@@ -54,6 +54,8 @@ class Trade(msgspec.Struct, frozen=True, array_like=True, gc=False):
     exchange: str = ""
     conditions: tuple[str, ...] = ()
     trade_id: int = 0
+    tape: str = ""
+    """Who reports it: A and B are CTA's networks, C is UTP's; the same condition letter may differ between them."""
 
 
 class Quote(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -77,7 +79,8 @@ class Quote(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Bar(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Open, high, low, close, volume of one interval; `timestamp` is its start.
 
-    `closed` is False for the bar that is still being built. `vwap` is 0 where it is not known.
+    `closed` is False for the bar that is still being built. `vwap` is 0 where it is not known. `revision` counts how
+    often a closed bar was changed by late prints, corrections or the venue's own bar; the higher one replaces the lower.
     """
 
     symbol: str
@@ -91,6 +94,7 @@ class Bar(msgspec.Struct, frozen=True, array_like=True, gc=False):
     trade_count: int = 0
     vwap: float = 0.0
     closed: bool = True
+    revision: int = 0
 
 
 def is_crypto(symbol: str) -> bool:
