@@ -10,6 +10,8 @@ import gc
 
 import pytest
 
+pytest_plugins = ["tests.services"]
+
 
 def pytest_sessionstart() -> None:
     gc.disable()
