@@ -8,8 +8,9 @@ import msgspec
 import numpy as np
 
 from engine.domain.errors import ConfigurationError
+from engine.market.indicators.series import relative_strength
 from engine.strategies.base import Bars, Targets
-from engine.strategies.indicators import held_between, relative_strength
+from engine.strategies.switch import held_between
 
 
 class RsiReversionParameters(msgspec.Struct, frozen=True, kw_only=True):

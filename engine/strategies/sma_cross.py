@@ -8,8 +8,8 @@ import msgspec
 import numpy as np
 
 from engine.domain.errors import ConfigurationError
+from engine.market.indicators.series import simple_mean
 from engine.strategies.base import Bars, Targets
-from engine.strategies.indicators import simple_mean
 
 FULL_CONFIDENCE = 0.002
 """Distance between the means, as a share of price, that counts as certain."""

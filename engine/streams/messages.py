@@ -3,6 +3,7 @@
 | topic                 | message        | from → to                              |
 |-----------------------|----------------|----------------------------------------|
 | candles.TIMEFRAME     | Candles        | feed → bots, recorder, engine          |
+| indicators.TIMEFRAME  | Indicators     | feed → engine, recorder                |
 | quotes                | Quotes         | feed → engine, recorder (conflated)    |
 | feed.status           | FeedStatus     | feed → engine, once a second           |
 | history.request       | HistoryRequest | bot or engine → feed                   |
@@ -19,6 +20,7 @@ import msgspec
 from engine.domain.market import Bar, Timeframe
 
 CANDLES = "candles."
+INDICATORS = "indicators."
 QUOTES = "quotes"
 FEED_STATUS = "feed.status"
 HISTORY_REQUEST = "history.request"
@@ -33,6 +35,34 @@ class Candles(msgspec.Struct, frozen=True, tag="candles"):
 
     timeframe: Timeframe
     bars: list[Bar]
+
+
+class IndicatorValues(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The indicators of one symbol after its closed bar that began at `timestamp`; again when that bar is revised.
+
+    All are in the price's unit except `rsi` (0 to 100). Lengths are in engine/market/indicators/parameters.py.
+    """
+
+    symbol: str
+    timestamp: int
+    sma: float
+    ema: float
+    rsi: float
+    macd: float
+    macd_signal: float
+    macd_histogram: float
+    bollinger_upper: float
+    bollinger_middle: float
+    bollinger_lower: float
+    atr: float
+    vwap: float
+
+
+class Indicators(msgspec.Struct, frozen=True, tag="indicators"):
+    """Values of one timeframe, given out only for symbols whose history was long enough: none is ever missing."""
+
+    timeframe: Timeframe
+    values: list[IndicatorValues]
 
 
 class QuoteState(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -128,4 +158,4 @@ class BotStatus(msgspec.Struct, frozen=True, kw_only=True, tag="bot_status"):
     error: str = ""
 
 
-Message = Candles | Quotes | FeedStatus | HistoryRequest | HistoryReply | Watch | Signals | BotStatus
+Message = Candles | Indicators | Quotes | FeedStatus | HistoryRequest | HistoryReply | Watch | Signals | BotStatus

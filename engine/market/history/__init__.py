@@ -1,0 +1,5 @@
+"""The past: what the feed answers when it is asked for bars, and ranges of bars from whichever store has them."""
+
+from engine.market.history.answer import History
+
+__all__ = ["History"]
