@@ -30,7 +30,8 @@ class Queue:
 
     def add(self, working: Working) -> None:
         key = self._key(working)
-        index = bisect_left(self._keys, key)
+        # The usual order is no better than the worst that stands here, and bisecting compares Decimals many times.
+        index = len(self._keys) if not self._keys or key > self._keys[-1] else bisect_left(self._keys, key)
         self._keys.insert(index, key)
         self._orders.insert(index, working)
 

@@ -31,6 +31,8 @@ def initial_rate(symbol: str, price: Decimal, *, short: bool) -> Decimal:
     """The share of a new position's value that must be own money; above 1 for the short sale of a very cheap stock."""
     if price <= 0 or is_crypto(symbol):
         return FULL
+    if not short:
+        return FULL if price < _CHEAP_LONG else HALF
     return max(HALF, maintenance_per_unit(symbol, price, short=short) / price)
 
 

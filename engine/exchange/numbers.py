@@ -15,8 +15,11 @@ from engine.exchange.refusals import invalid, malformed, unprocessable
 
 MAX_QUANTITY = Decimal(10) ** 9
 MAX_PRICE = Decimal(10) ** 8
+_ONE = Decimal(1)
 CENT, SUBCENT = Decimal("0.01"), Decimal("0.0001")
 _NUMBER = re.compile(r"[+-]?[0-9]{0,30}\.?[0-9]{0,30}([eE][+-]?[0-9]{1,3})?")
+_WHOLE = re.compile(r"[1-9][0-9]{0,8}")
+"""The usual quantity: there is nothing to round, for no step is above one."""
 _WORDS = TypeVar("_WORDS", bound=StrEnum)
 
 
@@ -36,6 +39,8 @@ def read_number(body: Mapping[str, Any], name: str, largest: Decimal, step: Deci
     value = body.get(name)
     if value is None:
         return None
+    if isinstance(value, str) and _WHOLE.fullmatch(value) and (whole := Decimal(value)) <= largest:
+        return whole
     number = to_number(value, name)
     if number <= 0:
         raise invalid(f"{name} must be > 0")
@@ -94,7 +99,7 @@ def read_flag(body: Mapping[str, Any], name: str) -> bool:
 
 def _plain(number: Decimal) -> Decimal:
     """Without trailing zeros and without an exponent."""
-    return number.normalize() if number != number.to_integral_value() else number.quantize(Decimal(1))
+    return number.normalize() if number != number.to_integral_value() else number.quantize(_ONE)
 
 
 def _no_constant(name: str) -> NoReturn:

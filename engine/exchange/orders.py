@@ -119,9 +119,9 @@ def refusal(order: NewOrder) -> str:
     """Why the book cannot hold this order; empty when it can."""
     if not order.quantity.is_finite() or order.quantity <= 0:
         return "quantity must be greater than 0"
-    prices = (order.limit_price, order.stop_price, order.trail_price, order.trail_percent)
-    if any(price is not None and (not price.is_finite() or price <= 0) for price in prices):
-        return "prices must be greater than 0"
+    for price in (order.limit_price, order.stop_price, order.trail_price, order.trail_percent):
+        if price is not None and (not price.is_finite() or price <= 0):
+            return "prices must be greater than 0"
     if order.type in LIMITED and order.limit_price is None:
         return "limit_price is required"
     if order.type in (OrderType.STOP, OrderType.STOP_LIMIT) and order.stop_price is None:

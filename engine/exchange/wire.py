@@ -53,10 +53,6 @@ def _maybe_number(value: Decimal | None) -> str | None:
     return None if value is None else number(value)
 
 
-def _maybe_time(at: int | None) -> str | None:
-    return None if at is None else rfc3339(at)
-
-
 def asset_class(asset: Asset) -> str:
     return "crypto" if asset.is_crypto else "us_equity"
 
@@ -76,11 +72,11 @@ def order(record: OrderRecord, legs: Sequence[OrderRecord] = ()) -> Json:
         "created_at": created,
         "updated_at": created if record.updated_at == record.created_at else rfc3339(record.updated_at),
         "submitted_at": created,
-        "filled_at": _maybe_time(record.filled_at),
-        "expired_at": _maybe_time(record.expired_at),
-        "canceled_at": _maybe_time(record.canceled_at),
-        "failed_at": _maybe_time(record.failed_at),
-        "replaced_at": _maybe_time(record.replaced_at),
+        "filled_at": record.filled_at and rfc3339(record.filled_at),
+        "expired_at": record.expired_at and rfc3339(record.expired_at),
+        "canceled_at": record.canceled_at and rfc3339(record.canceled_at),
+        "failed_at": record.failed_at and rfc3339(record.failed_at),
+        "replaced_at": record.replaced_at and rfc3339(record.replaced_at),
         "replaced_by": record.replaced_by,
         "replaces": record.replaces,
         "asset_id": record.asset_id,
