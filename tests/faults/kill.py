@@ -1,6 +1,7 @@
 """Kill the real headless engine while it trades on a real exchange, start it again, and compare journal and ledger.
 
-`python -m tests.faults.kill --runs N` kills it N times at random moments and prints how each ended.
+`python -m tests.faults.kill --runs N` kills it N times at random moments of its start, its trading and its end, one life
+after the other in the same journal, and prints how each next start recovered.
 """
 
 from __future__ import annotations
@@ -9,49 +10,50 @@ import argparse
 import asyncio
 import contextlib
 import json
+import os
 import random
 import signal
-import sqlite3
+import statistics
 import sys
 import tempfile
 import time
-from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
-from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
-import aiohttp
-import msgspec
+from tests.faults.agreement import Account, all_orders, differences
+from tests.faults.dying_engine import AT_THE_END, SELDOM
 
-from engine.domain.orders import Fill, Order, OrderStatus
-from tests.faults.dying_engine import AT_THE_END
-from tests.waiting import until_async
-
-KEYS = {"APCA-API-KEY-ID": "key", "APCA-API-SECRET-KEY": "secret"}
-BOTS = """
-[[bots]]
-name = "quick"
-strategy = "sma-cross"
+CONFIGURATION = """
 symbols = ["SPY", "AAPL", "NVDA", "TSLA"]
-timeframe = "1s"
-capital = 30000
-parameters = { fast = 2, slow = 3 }
-"""
-LIMITS = """
+[alpaca.paper]
+key = "{key}"
+secret = "secret"
+url = "{url}"
+[engine]
+snapshot_s = 0.1
 [risk]
-orders_per_second = 20
-orders_per_minute = 1000
-orders_per_day = 10000
-orders_per_day_and_sleeve = 10000
+orders_per_second = 1000
+orders_per_minute = 10000
+orders_per_day = 50000
+orders_per_day_and_sleeve = 50000
 max_order_notional = 50000
 max_order_share = 0.5
-max_position_share = 1.0
-repeated_fills = 1000
+max_position_share = 10.0
+max_gross_exposure = 10.0
+max_open_orders = 1000
+max_open_orders_per_symbol = 1000
+repeated_fills = 1000000
 duplicate_window_s = 0
+daily_loss_halted = 0.9
+max_drawdown = 0.9
 """
 LONGEST = 60.0
-NEVER_THERE = frozenset({OrderStatus.REJECTED, OrderStatus.BLOCKED, OrderStatus.UNRESOLVED, OrderStatus.SENT})
+COUNT = 2
+"""The time at which a step kills that comes often."""
+LIVES = 20
+"""Engines one after another on the same exchange; then both begin anew."""
+GOAL = 5.0
+"""Seconds from a start until journal and ledger agree."""
 
 
 @contextlib.asynccontextmanager
@@ -59,134 +61,182 @@ async def exchange() -> AsyncIterator[str]:
     """Its address. A process of its own, which outlives the engine."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "engine.cli", "exchange", "--symbols", "SPY,AAPL,NVDA,TSLA",
-        stdout=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE, env=_environment(),
     )  # fmt: skip
     try:
         assert process.stdout is not None
         async with asyncio.timeout(LONGEST):
-            yield (await process.stdout.readline()).decode().split()[1]
+            ready = await process.stdout.readline()
+        yield ready.decode().split()[1]
     finally:
         process.terminate()
         await process.wait()
 
 
-def configure(data: Path, url: str, *, bots: bool) -> None:
-    data.mkdir(exist_ok=True)
-    account = f'[alpaca.paper]\nkey = "key"\nsecret = "secret"\nurl = "{url}"\n'
-    symbols = 'symbols = ["SPY", "AAPL", "NVDA", "TSLA"]\n'
-    (data / "paddock.toml").write_text(symbols + account + LIMITS + (BOTS if bots else ""), encoding="utf-8")
+class Life:
+    """One process of the engine, from its start to its death."""
 
+    def __init__(self, data: Path, account: Account) -> None:
+        self._data = data
+        self._account = account
+        self._began = time.monotonic()
+        self.late: list[str] = []
+        """What still differed when it called itself reconciled."""
 
-async def start(data: Path, step: str, count: int) -> asyncio.subprocess.Process:
-    """An engine that will kill itself at `step`; an ordinary one where that is empty."""
-    program = ["tests.faults.dying_engine", step, str(count)] if step else ["engine.cli"]
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", *program, "headless", "--paper", "--data", str(data),
-        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
+    async def begin(self, seed: int = 0, step: str = "", count: int = 0) -> None:
+        self._began = time.monotonic()
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.faults.busy_engine", str(seed), step, str(count),
+            "headless", "--paper", "--data", str(self._data),
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+            env=_environment(),
+        )  # fmt: skip
 
+    async def recovered(self) -> tuple[float, list[str]]:
+        """Seconds from the start until journal and ledger agree; what differs, if they never do. Nothing trades yet."""
+        await self._said("reconciled")
+        self.late = []
+        while problems := await differences(self._data / "paper" / "orders.db", self._account):
+            self.late = problems
+            if self._age > LONGEST:
+                break
+            await asyncio.sleep(0.02)
+        return self._age, problems
 
-async def die(data: Path, url: str, step: str, count: int, after: float) -> None:
-    """Let it trade and be killed: at the step, or by us some seconds after its first fill."""
-    process = await start(data, step, count)
-    try:
+    async def trade(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(b"trade\n")
+
+    async def traded(self) -> None:
+        await self._said("traded")
+
+    async def kill(self) -> None:
+        if self._process.returncode is None:
+            self._process.kill()
+        await self.died()
+
+    async def stop(self) -> None:
+        self._process.terminate()
+
+    async def died(self) -> None:
+        """Raises AssertionError when it ended by itself."""
         async with asyncio.timeout(LONGEST):
-            if step and step not in AT_THE_END:
-                await process.wait()
-            else:
-                await until_async(lambda: _has_traded(url), LONGEST)
-                await asyncio.sleep(after)
-                process.send_signal(signal.SIGTERM if step else signal.SIGKILL)
-                await process.wait()
-    finally:
-        if process.returncode is None:
-            process.kill()
-    assert process.returncode == -signal.SIGKILL, f"it ended by itself with {process.returncode}"
+            code = await self._process.wait()
+        assert code == -signal.SIGKILL, f"it ended by itself with {code}"
+
+    async def end(self) -> None:
+        if self._process.returncode is None:
+            self._process.kill()
+        # Else the pipe's transport would be closed by the collector, after the loop.
+        await self._process.communicate()
+
+    @property
+    def _age(self) -> float:
+        return time.monotonic() - self._began
+
+    async def _said(self, word: str) -> None:
+        assert self._process.stdout is not None
+        async with asyncio.timeout(LONGEST):
+            async for line in self._process.stdout:
+                if line.decode().strip() == word:
+                    return
+        raise AssertionError(f"it never said {word}")
 
 
-async def recover(data: Path, url: str) -> tuple[float, list[str]]:
-    """Seconds from the new start until journal and ledger agree; what differs, if they never do. No bot trades now."""
-    configure(data, url, bots=False)
-    process = await start(data, "", 0)
-    began = time.monotonic()
-    problems = ["not asked yet"]
+def _environment() -> dict[str, str]:
+    """Compiled modules are kept: a start is measured, not a compilation."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
+@contextlib.asynccontextmanager
+async def life(data: Path, account: Account) -> AsyncIterator[Life]:
+    one = Life(data, account)
     try:
-        while problems and time.monotonic() - began < LONGEST:
-            assert process.returncode is None, "the engine did not start again"
-            problems = await compare(data, url)
-            await asyncio.sleep(0.05)
-        seconds = time.monotonic() - began
+        yield one
     finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
-    return seconds, problems or await compare(data, url)
+        await one.end()
 
 
-async def compare(data: Path, url: str) -> list[str]:
-    """Journal against the exchange's ledger: each order once, each execution once, positions equal."""
-    venue = {said["client_order_id"]: said for said in await _get(url, "/v2/orders", status="all", limit="500")}
-    executions = await _all_fills(url)
-    held = {said["symbol"]: Decimal(said["qty"]) for said in await _get(url, "/v2/positions")}
-    orders, fills = _journal(data)
-    problems = [f"{key} is not in the journal" for key in venue if key not in orders]
-    for key, order in orders.items():
-        said = venue.get(key)
-        if said is None:
-            if order.status not in NEVER_THERE:
-                problems.append(f"{key} is {order.status.value} and the venue never had it")
-        elif (order.status.value, order.filled_quantity) != (said["status"], Decimal(said["filled_qty"])):
-            problems.append(f"{key} is {order.status.value}, at the venue {said['status']}")
-    known = Counter(fill.execution_id for fill in fills)
-    told = Counter(said["id"].rpartition("::")[2] for said in executions)
-    problems += [
-        f"{key} is {known[key]} times here and {told[key]} there" for key in known | told if known[key] != told[key]
-    ]
-    ours: dict[str, Decimal] = defaultdict(Decimal)
-    for fill in fills:
-        ours[fill.symbol] += fill.quantity * fill.side.sign
-    if {symbol: quantity for symbol, quantity in ours.items() if quantity} != held:
-        problems.append(f"positions are {dict(ours)} here and {held} there")
-    return problems
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    """Children of a killed engine write until they notice."""
+    return tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
 
 
-def _journal(data: Path) -> tuple[dict[str, Order], list[Fill]]:
-    path = data / "paper" / "orders.db"
-    with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
-        orders = [msgspec.json.decode(body, type=Order) for (body,) in database.execute("SELECT body FROM orders")]
-        fills = [msgspec.json.decode(body, type=Fill) for (body,) in database.execute("SELECT body FROM fills")]
-    return {order.client_order_id: order for order in orders}, fills
+def configure(data: Path, account: Account) -> None:
+    data.mkdir(exist_ok=True)
+    (data / "paddock.toml").write_text(CONFIGURATION.format(url=account.url, key=account.key), encoding="utf-8")
 
 
-async def _all_fills(url: str) -> list[Any]:
-    found: list[Any] = []
-    query = {"direction": "asc", "page_size": "100"}
-    while page := await _get(url, "/v2/account/activities/FILL", **query):
-        found += page
-        query["page_token"] = page[-1]["id"]
-    return found
-
-
-async def _has_traded(url: str) -> bool:
-    return len(await _get(url, "/v2/account/activities/FILL")) > 1
-
-
-async def _get(url: str, path: str, **query: str) -> Any:
-    async with aiohttp.ClientSession(headers=KEYS) as session, session.get(url + path, params=query) as answer:
-        assert answer.status == 200, await answer.text()
-        return await answer.json()
-
-
-async def one(step: str = "", count: int = 1, after: float = 0.5) -> tuple[float, list[str], int]:
-    """Seconds of recovery, problems, orders at the venue."""
-    with tempfile.TemporaryDirectory() as folder:
+async def one(step: str, account: Account) -> tuple[float, list[str], int]:
+    """Killed at a step, then started again: seconds of recovery, problems, orders at the venue."""
+    with _folder() as folder:
         data = Path(folder) / "data"
-        async with exchange() as url:
-            configure(data, url, bots=True)
-            await die(data, url, step, count, after)
-            seconds, problems = await recover(data, url)
-            orders = len(await _get(url, "/v2/orders", status="all", limit="500"))
-    return seconds, problems, orders
+        configure(data, account)
+        async with life(data, account) as dying:
+            await dying.begin(1, step, 1 if step in SELDOM else COUNT)
+            await dying.trade()
+            if step in AT_THE_END:
+                await dying.traded()
+                await dying.stop()
+            await dying.died()
+        async with life(data, account) as next_one:
+            await next_one.begin()
+            seconds, problems = await next_one.recovered()
+    return seconds, problems, len(await all_orders(account))
+
+
+class Kills:
+    """Random kills, one life after another. `recoveries` in seconds, one for each kill."""
+
+    def __init__(self, seed: int) -> None:
+        self.recoveries: list[float] = []
+        self.wrong = 0
+        self._seed = seed
+        self._chance = random.Random(seed)
+
+    async def run(self, kills: int) -> None:
+        while (left := kills - len(self.recoveries)) > 0:
+            with _folder() as folder:
+                async with exchange() as url:
+                    await self._lives(Path(folder) / "data", Account(url), min(left, LIVES))
+
+    async def _lives(self, data: Path, account: Account, kills: int) -> None:
+        configure(data, account)
+        how = "first"
+        for number in range(kills + 1):
+            async with life(data, account) as now:
+                await now.begin(self._chance.randrange(2**32))
+                if 0 < number < kills and self._chance.random() < 0.15:
+                    # Killed again before it has recovered: the next one has two deaths to make good.
+                    await asyncio.sleep(self._chance.uniform(0.3, 1.5))
+                    how += ", then in its start"
+                    await now.kill()
+                    await now.end()
+                    await now.begin(self._chance.randrange(2**32))
+                seconds, problems = await now.recovered()
+                if number:
+                    self._note(how, seconds, now.late, problems, len(await all_orders(account)))
+                if number < kills:
+                    how = await self._kill(now)
+
+    async def _kill(self, now: Life) -> str:
+        await now.trade()
+        await now.traded()
+        await asyncio.sleep(self._chance.uniform(0.0, 0.5))
+        how = "trading"
+        if self._chance.random() < 0.15:
+            await now.stop()
+            await asyncio.sleep(self._chance.uniform(0.0, 0.2))
+            how = "stopping"
+        await now.kill()
+        return how
+
+    def _note(self, how: str, seconds: float, late: list[str], problems: list[str], orders: int) -> None:
+        self.recoveries.append(seconds)
+        self.wrong += bool(problems)
+        shown = {"run": len(self.recoveries), "seed": self._seed, "killed": how, "recovered_s": round(seconds, 2),
+                 "orders": orders, "late": late, "problems": problems}  # fmt: skip
+        print(json.dumps(shown), flush=True)
 
 
 def main() -> int:
@@ -194,14 +244,14 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
-    chance = random.Random(chosen.seed)
-    wrong = 0
-    for number in range(chosen.runs):
-        seconds, problems, orders = asyncio.run(one(after=chance.uniform(0.0, 3.0)))
-        wrong += bool(problems)
-        shown = {"run": number, "recovered_s": round(seconds, 2), "orders": orders, "problems": problems}
-        print(json.dumps(shown), flush=True)
-    return int(wrong > 0)
+    kills = Kills(chosen.seed)
+    asyncio.run(kills.run(chosen.runs))
+    found = sorted(kills.recoveries)
+    cuts = statistics.quantiles(found, n=100, method="inclusive") if len(found) > 1 else found * 99
+    summary = {"kills": len(found), "wrong": kills.wrong, "recovered_p50_s": round(cuts[49], 2),
+               "recovered_p99_s": round(cuts[98], 2), "recovered_most_s": round(found[-1], 2), "goal_s": GOAL}  # fmt: skip
+    print(json.dumps(summary), flush=True)
+    return int(kills.wrong > 0)
 
 
 if __name__ == "__main__":
