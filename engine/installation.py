@@ -1,6 +1,7 @@
 """The data folder: where everything of one installation lives, and the lock that keeps a second console out.
 
 DATA/paddock.lock           held while a console runs; names its process
+DATA/paddock.sock           while it runs: the way in for `paddock ps`, `stop`, `restart` and `logs`
 DATA/<environment>/         demo, paper and live never share a file
     orders.db               the order journal
     market.db               candles, quotes and signals
@@ -14,16 +15,30 @@ DATA/<environment>/         demo, paper and live never share a file
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 from engine.config.settings import Settings
 from engine.domain.errors import AlreadyRunningError, ConfigurationError
 
+LONGEST_SOCKET = 100
+"""Bytes of a socket's path that every system takes."""
+
 
 def folder_name(settings: Settings) -> str:
     return "replay" if settings.exchange.replay is not None else settings.environment.value
+
+
+def door_path(data: Path) -> Path:
+    """The socket of the engine that runs on this data folder; in a short folder of its own where the path is too long."""
+    path = data.absolute() / "paddock.sock"
+    if len(str(path).encode()) <= LONGEST_SOCKET:
+        return path
+    digest = hashlib.sha256(str(path).encode()).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"paddock-{os.getuid()}-{digest}" / "paddock.sock"
 
 
 class Installation:

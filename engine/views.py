@@ -106,6 +106,8 @@ class ProcessRow(msgspec.Struct, kw_only=True):
     progress: int = 0
     progress_rate: float = 0.0
     """Units of work (messages, bars, requests) a second."""
+    last_progress: float = 0.0
+    """Monotonic seconds of the newest unit of work, 0 = never."""
     last_heartbeat: float = 0.0
     """Monotonic seconds, 0 = never."""
     last_exit: str = ""

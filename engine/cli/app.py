@@ -10,6 +10,7 @@ import typer
 
 from engine.cli.exchange_command import exchange
 from engine.cli.options import Data, Demo, Live, Paper, Replay, Seed, Speed, Symbols, report_errors, settings_from
+from engine.cli.process_commands import logs, ps, restart, start, stop
 from engine.domain.errors import ConfigurationError
 
 app = typer.Typer(
@@ -47,6 +48,8 @@ def headless(
 
 
 app.command()(report_errors(exchange))
+for command in (ps, start, stop, restart, logs):
+    app.command()(report_errors(command))
 
 
 @app.command()

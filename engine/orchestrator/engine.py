@@ -9,9 +9,10 @@ from engine.clock import Clock, SystemClock
 from engine.config.settings import Settings
 from engine.domain.errors import UnavailableError
 from engine.domain.events import Severity
-from engine.installation import Installation
+from engine.installation import Installation, door_path
 from engine.observability import logs
 from engine.orchestrator.components import Component
+from engine.orchestrator.door import Door
 from engine.orchestrator.front import Front
 from engine.orchestrator.parts import NAME, Parts
 from engine.orchestrator.plan import EXCHANGE, HUB, plan
@@ -39,6 +40,7 @@ class TradingEngine(Front):
         self._life = Lifecycle(self._changed)
         self._handlers: list[logging.Handler] = []
         self._journal: Journal | None = None
+        self._door = Door(self, self._parts.clock, door_path(installation.data))
 
     @property
     def state(self) -> EngineState:
@@ -96,6 +98,7 @@ class TradingEngine(Front):
         self._add_components()
         parts.keeper.keep(LOOP_WATCH, self._watch_loop)
         await parts.transport.start()
+        await self._door.open()
         self._listen()
         journal, recovered = await self._open_children()
         loader = StateLoader(parts.installation.snapshots)
@@ -125,6 +128,7 @@ class TradingEngine(Front):
 
     async def _stop(self) -> None:
         parts, trading = self._parts, self._trading
+        await self._door.close()
         await parts.backtests.close()
         if trading is not None:
             await trading.stop_orders()

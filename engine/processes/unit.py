@@ -264,6 +264,8 @@ class Unit:
         elapsed = now - self._progress_at
         if 0 < elapsed < 60 and progress >= self.row.progress:
             self.row.progress_rate = (progress - self.row.progress) / elapsed
+        if progress != self.row.progress:
+            self.row.last_progress = now
         self.row.progress, self._progress_at = progress, now
 
     def _change(self, new: ProcessState, reason: str = "", remedy: str = "") -> None:
