@@ -10,6 +10,9 @@ from typing import Protocol
 from engine.domain.market import NANOSECONDS
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_PAIRS = [one + two for one in _CROCKFORD for two in _CROCKFORD]
+"""Two characters at a time: an id is made for every event, and this takes a third of the time."""
+_SHIFTS = range(120, -1, -10)
 
 
 class Clock(Protocol):
@@ -70,4 +73,4 @@ class IdFactory:
         else:
             self._entropy += 1
         value = (self._last_millisecond << 80) | self._entropy
-        return "".join(_CROCKFORD[(value >> shift) & 31] for shift in range(125, -1, -5))
+        return "".join([_PAIRS[(value >> shift) & 1023] for shift in _SHIFTS])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from itertools import accumulate
 
 import msgspec
 
@@ -10,6 +11,7 @@ SLOW = 0.01
 """Seconds of one handler in a row; a window that paints thirty times a second feels three of them."""
 _BOUNDS = [1e-6 * 1.2**step for step in range(96)]
 """Upper edges in seconds, from a microsecond to half a minute; each is a fifth above the one before."""
+_EDGES = [*_BOUNDS, float("inf")]
 
 
 class Histogram:
@@ -27,17 +29,13 @@ class Histogram:
 
     def quantile(self, share: float) -> float:
         """The upper edge of the bucket that holds it; 0 while nothing was measured."""
-        wanted, seen = share * self.total, 0
-        for edge, count in zip([*_BOUNDS, float("inf")], self._counts, strict=True):
-            seen += count
-            if seen and seen >= wanted:
-                return edge
-        return 0.0
+        if not self.total:
+            return 0.0
+        return _EDGES[bisect_left(list(accumulate(self._counts)), max(share * self.total, 1))]
 
     def buckets(self) -> list[tuple[float, int]]:
         """(upper edge in seconds, count) of those that hold any."""
-        edges = [*_BOUNDS, float("inf")]
-        return [(edge, count) for edge, count in zip(edges, self._counts, strict=True) if count]
+        return [(edge, count) for edge, count in zip(_EDGES, self._counts, strict=True) if count]
 
 
 class Stopwatch:

@@ -84,18 +84,29 @@ class SnapshotStore:
             place.replace(place.with_suffix(_DAMAGED))
 
     def _tidy(self, now: int) -> None:
-        files = self._files()
-        old = [place for place in files[:-LEAST] if int(place.stem) < now - self._keep]
-        old += [place for place in files[:-MOST] if place not in old]
-        old += sorted(self._folder.glob(f"*{_DAMAGED}"))[:-MOST_DAMAGED]
-        old += [place for place in self._folder.glob(f"*{_PARTIAL}") if place.stem < f"{now:020d}"]
-        for place in old:
+        names = self._names()
+        good = [name for name in names if _is_snapshot(name)]
+        old = {name for name in good[:-LEAST] if int(name.removesuffix(_ENDING)) < now - self._keep}
+        old.update(good[:-MOST])
+        old.update([name for name in names if name.endswith(_DAMAGED)][:-MOST_DAMAGED])
+        old.update(name for name in names if name.endswith(_PARTIAL) and name < f"{now:020d}")
+        for name in old:
             with contextlib.suppress(OSError):
-                place.unlink()
+                (self._folder / name).unlink()
 
     def _files(self) -> list[Path]:
         """Oldest first."""
-        return sorted(place for place in self._folder.glob(f"*{_ENDING}") if place.stem.isdigit())
+        return [self._folder / name for name in self._names() if _is_snapshot(name)]
+
+    def _names(self) -> list[str]:
+        """Everything in the folder, which bears the time at the beginning of its name; none while there is no folder."""
+        with contextlib.suppress(OSError):
+            return sorted(place.name for place in self._folder.iterdir())
+        return []
+
+
+def _is_snapshot(name: str) -> bool:
+    return name.endswith(_ENDING) and name.removesuffix(_ENDING).isdigit()
 
 
 def _header(payload: bytes) -> bytes:

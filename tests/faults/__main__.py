@@ -1,65 +1,74 @@
-"""`python -m tests.faults --seeds N [--seed S]`: days of faults on virtual time, audited against the exchange's ledger.
+"""`python -m tests.faults --seeds N [--first A] [--workers W]`: days of faults on virtual time.
 
-Prints one JSON line for each day that went wrong, and at the end how many there were and in what share of the days each
-fault struck. Exit code 1 when any went wrong. `--seed S` runs one day twice and shows that both are the same.
+Each is audited against the exchange's ledger. Prints one JSON line for each day that went wrong, with how to live it again; at the end how many there were and in what
+share of the days each fault struck. Progress goes to stderr. Exit code 1 when any went wrong. `--seed S` runs one day
+twice and shows that both are the same; with `--log` it tells what the engine told.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import logging
-import multiprocessing
 import os
 import sys
 import time
-from collections import Counter
+from collections.abc import Iterator
 
 from tests.faults.day import Result, live
-from tests.faults.plan import Fault
+from tests.faults.many import Tally, live_many
 
-
-def run_many(seeds: range, processes: int) -> list[Result]:
-    """In order of the seeds."""
-    logging.disable(logging.CRITICAL)
-    if processes == 1:
-        return [live(seed) for seed in seeds]
-    with multiprocessing.get_context("fork").Pool(processes) as pool:
-        return list(pool.imap(live, seeds, chunksize=20))
-
-
-def summary(results: list[Result]) -> dict[str, object]:
-    struck = Counter(fault for result in results for fault in result.fired)
-    return {
-        "days": len(results),
-        "wrong": sum(bool(result.problems) for result in results),
-        "orders": sum(result.orders for result in results),
-        "fills": sum(result.fills for result in results),
-        "lives": sum(result.lives for result in results),
-        "share of days in which it struck": {
-            fault.value: round(struck[fault.value] / max(len(results), 1), 3) for fault in Fault
-        },
-    }
+TELL_EVERY = 10.0
+"""Seconds between two lines of progress."""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="tests.faults", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=2_000)
-    parser.add_argument("--first", type=int, default=0)
-    parser.add_argument("--seed", type=int)
-    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--seeds", type=int, default=2_000, help="how many days")
+    parser.add_argument("--first", type=int, default=0, help="the first day's seed")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--seed", type=int, help="this one day, twice")
+    parser.add_argument("--log", action="store_true", help="with --seed: the engine's log, to stderr")
     chosen = parser.parse_args()
-    if chosen.seed is not None:
-        one, two = live(chosen.seed), live(chosen.seed)
-        print(json.dumps({**_shown(one), "same twice": one == two}, indent=1))
-        return int(bool(one.problems) or one != two)
-    started = time.perf_counter()
-    results = run_many(range(chosen.first, chosen.first + chosen.seeds), chosen.processes)
-    for result in results:
+    logging.disable(logging.NOTSET if chosen.log else logging.CRITICAL)
+    return _twice(chosen.seed) if chosen.seed is not None else _all(chosen)
+
+
+def _twice(seed: int) -> int:
+    one, two = live(seed), live(seed)
+    print(json.dumps({**_shown(one), "same twice": one == two}, indent=1))
+    return int(bool(one.problems) or one != two)
+
+
+def _all(chosen: argparse.Namespace) -> int:
+    tally, started = Tally(), time.perf_counter()
+    for result in _told(live_many(range(chosen.first, chosen.first + chosen.seeds), chosen.workers), chosen.seeds):
+        tally.add(result)
         if result.problems:
-            print(json.dumps(_shown(result)))
-    print(json.dumps({**summary(results), "seconds": round(time.perf_counter() - started, 1)}, indent=1))
-    return int(any(result.problems for result in results))
+            again = {"again": f"python -m tests.faults --seed {result.seed}"}
+            print(json.dumps({**_shown(result), **again}), flush=True)
+    seconds = time.perf_counter() - started
+    figures = {"seconds": round(seconds, 1), "CPU seconds a day": round(_cpu_seconds() / max(tally.days, 1), 4)}
+    print(json.dumps({**tally.summary(), **figures}, indent=1))
+    return int(tally.wrong > 0)
+
+
+def _told(results: Iterator[Result], total: int) -> Iterator[Result]:
+    started = told = time.perf_counter()
+    wrong = 0
+    for number, result in enumerate(results, 1):
+        wrong += bool(result.problems)
+        now = time.perf_counter()
+        if now - told > TELL_EVERY:
+            told, left = now, (now - started) / number * (total - number)
+            print(f"{number:,} of {total:,} days, {wrong} wrong, about {left:,.0f} s left", file=sys.stderr, flush=True)
+        yield result
+
+
+def _cpu_seconds() -> float:
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 def _shown(result: Result) -> dict[str, object]:
@@ -72,4 +81,6 @@ if __name__ == "__main__":
         os.execve(
             sys.executable, [sys.executable, "-m", "tests.faults", *sys.argv[1:]], os.environ | {"PYTHONHASHSEED": "0"}
         )
-    sys.exit(main())
+    with contextlib.suppress(KeyboardInterrupt):
+        sys.exit(main())
+    sys.exit(130)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import multiprocessing
 import os
 import sys
@@ -33,6 +32,7 @@ from engine.execution.sender import Outcome, Sender
 from engine.execution.trading import TradingCore
 from engine.execution.write_behind import WriteBehind
 from engine.portfolio.positions import Positions
+from tests.faults.many import begin_worker
 
 BUGS: dict[str, Callable[[], None]] = {}
 
@@ -273,7 +273,7 @@ def caught(name: str, seeds: range, *, stop_at_first: bool) -> list[int]:
     """The seeds whose audit finds the bug. To be run in a process of its own: what is planted stays."""
     from tests.faults.day import live
 
-    logging.disable(logging.CRITICAL)
+    begin_worker()
     if live(seeds[0]).problems:
         raise RuntimeError("the engine is wrong without the bug, so nothing can be said of it")
     BUGS[name]()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from decimal import Decimal
 from pathlib import Path
@@ -48,17 +49,19 @@ class Day:
         self.placed: dict[str, Placed] = {}
         self.cancelled: set[str] = set()
         self.reports: list[tuple[EmergencyReport, int, int]] = []
+        self.deeds: Counter[str] = Counter()
         self.lives = 0
         self._wishes_made = 0
 
     async def run(self) -> Audit:
-        await self.venue.advance()
+        self.venue.advance()
         trouble = [self._trouble(fault) for fault in (Fault.DISCONNECT, Fault.MUTE, Fault.CLOCK, Fault.KILL)]
         tasks = [self._house(work) for work in (*trouble, self._trade())]
         if (me := asyncio.current_task()) is not None:
             self._network.house.add(me)
         self._live()
-        market, undertaker = self._house(self._market()), self._house(self._undertaker())
+        self._market()
+        undertaker = self._house(self._undertaker())
         await asyncio.wait(tasks)
         self.plan.calm()
         self._network.mute(False)
@@ -67,10 +70,10 @@ class Day:
         await self._network.settle()
         found = audit(self.venue, self.life.core, self.watch.causes, self.placed, self.cancelled, self.reports)
         await self.life.stop()
-        market.cancel()
         audit_journal(found, self.venue, self._path)
         found.problems += self.watch.problems
-        found.problems += [f"a handler failed: {error!r}" for error in self.life.failures]
+        failures = [*self.life.failures, *self._loop.failures]
+        found.problems += [f"something failed that nobody expected: {error!r}" for error in failures]
         return found
 
     def _house(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -94,12 +97,11 @@ class Day:
             await asyncio.sleep(self._random.uniform(0.1, 5.0))
             self._live()
 
-    async def _market(self) -> None:
-        while True:
-            await self.venue.advance()
-            await self._network.remember_positions()
-            self.watch.look(self.life.core)
-            await asyncio.sleep(0.5)
+    def _market(self) -> None:
+        self.venue.tick()
+        self._network.remember_positions()
+        self.watch.look(self.life.core)
+        self._loop.call_later(0.5, self._market)
 
     async def _trouble(self, fault: Fault) -> None:
         if not self.plan.has(fault):
@@ -136,7 +138,9 @@ class Day:
                 emergency_at = None
                 await self._emergency()
                 continue
-            getattr(self, f"_{self._random.choice(DEEDS)}")()
+            deed = self._random.choice(DEEDS)
+            self.deeds[deed] += 1
+            getattr(self, f"_{deed}")()
 
     def _place(self) -> None:
         self._wishes_made += 1
@@ -261,6 +265,7 @@ class Result(msgspec.Struct):
     seed: int
     problems: list[str]
     fired: dict[str, int]
+    deeds: dict[str, int]
     orders: int
     fills: int
     lives: int
@@ -280,4 +285,4 @@ def live(seed: int) -> Result:
         loop.close()
     digest = hashlib.sha256(repr(found.ledger).encode()).hexdigest()
     fired = {fault.value: count for fault, count in day.plan.fired.items() if count}
-    return Result(seed, found.problems, fired, found.orders, found.fills, day.lives, digest)
+    return Result(seed, found.problems, fired, dict(day.deeds), found.orders, found.fills, day.lives, digest)

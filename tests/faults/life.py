@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import tempfile
 from collections import deque
 from collections.abc import Callable
@@ -29,6 +30,7 @@ from engine.orchestrator.market import MarketMemory
 from engine.orchestrator.projection import Projection
 from engine.orchestrator.pulse import Pulse
 from engine.orchestrator.schedule import Schedule
+from engine.orchestrator.schedule import Work as Chore
 from engine.orchestrator.state import StateLoader
 from engine.portfolio.state import encode
 from engine.portfolio.targets import SleevePlan
@@ -49,7 +51,10 @@ LIMITS = Limits(
 )  # fmt: skip
 BOTS = {"bot-a": "SPY", "bot-b": "AAPL"}
 SNAPSHOT_EVERY = 7.0
+DISPLAY_EVERY = 10.0
 SHM = Path("/dev/shm")
+_settings = functools.cache(lambda: Settings(data=SHM))
+"""Read once: it costs as much as some of the shorter lives."""
 
 
 def scratch_folder() -> tempfile.TemporaryDirectory[str]:
@@ -58,12 +63,15 @@ def scratch_folder() -> tempfile.TemporaryDirectory[str]:
 
 
 class Disk:
-    """The journal's writer on virtual time: each write takes a moment, may find the disk full, or be the last one."""
+    """The journal's writer on virtual time: each write takes a moment, may find the disk full, or be the last one.
+
+    As with the real one, whoever waits at the same moment shares one commit.
+    """
 
     def __init__(self, life: Life, commit: Commit) -> None:
         self._life = life
         self._commit = commit
-        self._waiting: deque[Work] = deque()
+        self._waiting: list[Work] = []
 
     def put(self, work: Work) -> None:
         self._waiting.append(work)
@@ -76,21 +84,22 @@ class Disk:
     def _write(self) -> None:
         if not self._waiting or self._life.is_dead:
             return
-        work = self._waiting.popleft()
+        shared, self._waiting = self._waiting, []
         plan = self._life.plan
         if plan.strikes(Fault.DISK_FULL):
-            work.finish(OrderError("The order journal cannot be written: database or disk is full.", "Free space."))
+            for work in shared:
+                work.finish(OrderError("The order journal cannot be written: database or disk is full.", "Free space."))
             return
         if plan.strikes(Fault.KILL_AT_WRITE):
             if self._life.random.random() < 0.5:
-                self._make_durable(work)
+                self._make_durable(shared)
             self._life.die()
             return
-        self._make_durable(work)
+        self._make_durable(shared)
 
-    def _make_durable(self, work: Work) -> None:
-        self._commit([work])
-        for row in work.rows:
+    def _make_durable(self, shared: list[Work]) -> None:
+        self._commit(shared)
+        for row in (row for work in shared for row in work.rows):
             if row.kind == "order":
                 order = msgspec.json.decode(row.body, type=Order)
                 self._life.watch.durable[order.client_order_id] = order.status
@@ -118,6 +127,13 @@ class Connection:
             if method == "POST" and data is not None:
                 self._life.watch.sent(data)
             return await self._network.carry(method, path, data, self._patience)
+
+
+class Timetable(Schedule):
+    """The engine's own, but for the window's figures: they change nothing, and cost as much as the orders do."""
+
+    def every(self, seconds: float, name: str, *works: Chore, at_once: bool = True) -> None:
+        super().every(DISPLAY_EVERY if name == "display" else seconds, name, *works, at_once=at_once)
 
 
 class Life:
@@ -160,10 +176,10 @@ class Life:
         self.signals = SignalDesk(self.core, plans, self._price, clock, lambda signal, reason: None)
         self.link = VenueLink(self.core, lambda: self.stream_is_up)
         views = Views()
-        self._schedule = Schedule(clock)
+        self._schedule = Timetable(clock)
         components = Components(clock, RecoveryLimits(), lambda component: None, lambda component: None)
         pulse = Pulse(
-            views, clock, MarketMemory(views.quotes, clock), Projection(views, clock, Settings(data=path.parent)),
+            views, clock, MarketMemory(views.quotes, clock), Projection(views, clock, _settings()),
             self.core, self.broker, lambda: self.stream_is_up, components, self._schedule, _nothing, self.bus.figures,
         )  # fmt: skip
         pulse.join(self._schedule, EngineSection())
@@ -201,7 +217,7 @@ class Life:
 
     async def bury(self) -> None:
         """After `die`: take the remains away, so that the next life can open the journal."""
-        for task in asyncio.all_tasks() - self._network.tasks - self._network.house:
+        for task in asyncio.all_tasks() - self._network.house:
             task.cancel()
         # Twice: who is cancelled may have to wake others first.
         await asyncio.sleep(0)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
+from decimal import Decimal
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 import requests
 from alpaca.common.exceptions import APIError
@@ -27,21 +28,62 @@ ADDRESS = VenueAddress.local("http://127.0.0.1:1", "key", "secret")
 LAGGING = ("/orders", "/account/activities/FILL")
 
 
+class Answer(NamedTuple):
+    """What is read of a response that failed; one of requests' own has cookies and locks, and takes long to make."""
+
+    status_code: int
+    headers: dict[str, str]
+    request: None = None
+
+
+class Request:
+    """One on its way, and what it came back with. Who made it may be dead, and then nobody is told."""
+
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        data: dict[str, Any] | None,
+        patience: float,
+        fault: Fault | None,
+        outcome: asyncio.Future[Any],
+    ) -> None:
+        self.method = method
+        self.path = path
+        self.data = data
+        self.patience = patience
+        self.fault = fault
+        self.status = 0
+        self.body: Any = None
+        self._outcome = outcome
+
+    def succeed(self) -> None:
+        if not self._outcome.done():
+            self._outcome.set_result(self.body)
+
+    def fail(self, error: Exception) -> None:
+        if not self._outcome.done():
+            self._outcome.set_exception(error)
+
+
 class Network:
     def __init__(self, venue: VirtualVenue, plan: FaultPlan, random: Random, now: Callable[[], int]) -> None:
         self._venue = venue
         self._plan = plan
         self._random = random
         self._now = now
-        self.tasks: set[asyncio.Task[Any]] = set()
-        """Requests on their way; they go on whatever becomes of who sent them."""
         self.house: set[asyncio.Task[Any]] = set()
         """The day's own tasks, which are not the engine's."""
         self.held_back = 0
         """How many orders will be long on their way."""
         self._listener: Callable[[TradeUpdate], None] | None = None
         self._muted = False
+        self._under_way = 0
+        self._settled = asyncio.Event()
+        self._settled.set()
         self._positions: deque[Any] = deque(maxlen=16)
+        self._held: dict[str, Decimal] = {}
+        self._shown: Any = None
         venue.floor.on_notices(self._tell)
 
     def listen(self, listener: Callable[[TradeUpdate], None] | None) -> None:
@@ -51,75 +93,95 @@ class Network:
     def mute(self, muted: bool) -> None:
         self._muted = muted
 
-    async def remember_positions(self) -> None:
+    def remember_positions(self) -> None:
         """For the replica that lags; called twice a second."""
         if self._plan.has(Fault.READ_LAG):
-            self._positions.append((await self._venue.answer("GET", "/positions", None))[1])
+            account = self._venue.desk.account
+            held = {symbol: account.quantity(symbol) for symbol in account.holdings}
+            if held != self._held or not self._positions:
+                self._held, self._shown = held, self._venue.answer("GET", "/positions", None)[1]
+            self._positions.append(self._shown)
 
     async def settle(self) -> None:
         """Until what is late has arrived."""
-        while self.tasks:
-            await asyncio.wait(self.tasks)
+        await self._settled.wait()
 
     async def carry(self, method: str, path: str, data: dict[str, Any] | None, patience: float) -> Any:
-        """One attempt, as `broker.session.Session` makes it: the body, or the error that alpaca-py's would become."""
-        return await asyncio.shield(self._spawn(self._request(method, path, data, patience)))
+        """One attempt, as `broker.session.Session` makes it: the body, or the error that alpaca-py's would become.
 
-    def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        task = asyncio.create_task(work)
-        self.tasks.add(task)
-        task.add_done_callback(self._arrived)
-        return task
-
-    def _arrived(self, task: asyncio.Task[Any]) -> None:
-        self.tasks.discard(task)
-        if not task.cancelled():
-            task.exception()  # who sent it may be dead; the loop need not complain
-
-    async def _request(self, method: str, path: str, data: dict[str, Any] | None, patience: float) -> Any:
-        fault = self._plan.of(REQUEST)
-        await asyncio.sleep(self._random.uniform(0.001, 0.02))
+        The request goes on whatever becomes of who made it.
+        """
+        outcome: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        request = Request(method, path, data, patience, self._plan.of(REQUEST), outcome)
+        held = 0.0
+        latency = self._random.uniform(0.001, 0.02)
         if method == "POST" and self.held_back:
             self.held_back -= 1
-            await asyncio.sleep(self._random.uniform(0.2, 0.9) * patience)
-        match fault:
+            held = self._random.uniform(0.2, 0.9) * patience
+        self._later(latency + held, self._arrive, request)
+        return await outcome
+
+    def _later(self, delay: float, work: Callable[[Request], None], request: Request) -> None:
+        def done() -> None:
+            self._under_way -= 1
+            work(request)
+            if not self._under_way:
+                self._settled.set()
+
+        self._under_way += 1
+        self._settled.clear()
+        asyncio.get_running_loop().call_later(delay, done)
+
+    def _arrive(self, request: Request) -> None:
+        """At the venue, or as far as it comes."""
+        match request.fault:
             case Fault.UNREACHABLE:
-                raise self._error(requests.ConnectTimeout("unreachable"))
+                request.fail(self._error(requests.ConnectTimeout("unreachable")))
             case Fault.LOST_REQUEST:
-                await asyncio.sleep(patience)
-                raise self._error(requests.ReadTimeout("lost"))
+                self._later(request.patience, self._give_up, request)
             case Fault.LATE_REQUEST:
-                self._send_later(method, path, data, patience)
-                await asyncio.sleep(patience)
-                raise self._error(requests.ReadTimeout("late"))
+                delay = request.patience * self._random.choice([0.5, 1.5, 4.0, 12.0])
+                self._later(delay, self._arrive_late, request)
+                self._later(request.patience, self._give_up, request)
             case Fault.TOO_MANY:
-                raise self._failed(429, {"code": 42910000, "message": "rate limit exceeded"}, {"Retry-After": "1"})
+                headers = {"Retry-After": "1"}
+                request.fail(self._failed(429, {"code": 42910000, "message": "rate limit exceeded"}, headers))
             case Fault.FAILED_BEFORE:
-                raise self._failed(500, {"code": 50010000, "message": "internal server error"})
-        status, body = await self._venue.answer(method, path, data)
-        if method == "GET":
-            body = self._lag(path, status, body)
+                request.fail(self._failed(500, {"code": 50010000, "message": "internal server error"}))
+            case _:
+                self._carry_out(request)
+
+    def _give_up(self, request: Request) -> None:
+        request.fail(self._error(requests.ReadTimeout(request.fault)))
+
+    def _arrive_late(self, request: Request) -> None:
+        self._venue.answer(request.method, request.path, request.data)
+
+    def _carry_out(self, request: Request) -> None:
+        status, body = self._venue.answer(request.method, request.path, request.data)
+        if request.method == "GET":
+            body = self._lag(request.path, status, body)
             status = 404 if body is _NOT_YET else status
-        await asyncio.sleep(self._random.uniform(0.0, patience * 0.8) if fault is Fault.SLOW else 0.002)
-        match fault:
+        request.status, request.body = status, body
+        slow = request.fault is Fault.SLOW
+        self._later(self._random.uniform(0.0, request.patience * 0.8) if slow else 0.002, self._come_back, request)
+
+    def _come_back(self, request: Request) -> None:
+        match request.fault:
             case Fault.LOST_ANSWER:
-                raise self._error(requests.ConnectionError("connection reset by peer"))
+                request.fail(self._error(requests.ConnectionError("connection reset by peer")))
             case Fault.FAILED_AFTER:
-                raise self._failed(500, {"code": 50010000, "message": "internal server error"})
+                request.fail(self._failed(500, {"code": 50010000, "message": "internal server error"}))
             case Fault.GATEWAY:
-                raise self._failed(504, None)
+                request.fail(self._failed(504, None))
             case Fault.GARBLED:
-                raise self._error(requests.exceptions.JSONDecodeError("Expecting value", "<html>", 0))
-        if status >= 400:
-            raise self._failed(status, body if isinstance(body, dict) else {"code": 40410000, "message": "not found"})
-        return body
-
-    def _send_later(self, method: str, path: str, data: dict[str, Any] | None, patience: float) -> None:
-        async def arrive() -> None:
-            await asyncio.sleep(patience * self._random.choice([0.5, 1.5, 4.0, 12.0]))
-            await self._venue.answer(method, path, data)
-
-        self._spawn(arrive())
+                request.fail(self._error(requests.exceptions.JSONDecodeError("Expecting value", "<html>", 0)))
+            case _ if request.status >= 400:
+                body = request.body
+                known = body if isinstance(body, dict) else {"code": 40410000, "message": "not found"}
+                request.fail(self._failed(request.status, known))
+            case _:
+                request.succeed()
 
     def _lag(self, path: str, status: int, body: Any) -> Any:
         """A replica that is some seconds behind: what is younger is not there yet."""
@@ -137,10 +199,7 @@ class Network:
         return told_apart(error, ADDRESS, self._now())
 
     def _failed(self, status: int, body: Any, headers: dict[str, str] | None = None) -> Exception:
-        response = requests.Response()
-        response.status_code = status
-        response.headers.update(headers or {})
-        failure = requests.HTTPError(response=response)
+        failure = requests.HTTPError(response=cast(requests.Response, Answer(status, headers or {})))
         return self._error(APIError(json.dumps(body) if body else "<html>504 Gateway Time-out</html>", failure))
 
     def _tell(self, notices: list[Notice]) -> None:

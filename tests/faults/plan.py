@@ -69,13 +69,11 @@ class FaultPlan:
         return not self._calm and fault in self.rates
 
     def strikes(self, fault: Fault) -> bool:
-        hit = self.has(fault) and self._random.random() < self.rates[fault]
-        self.fired[fault] += hit
-        return hit
+        if not self.has(fault) or self._random.random() >= self.rates[fault]:
+            return False
+        self.fired[fault] += 1
+        return True
 
     def of(self, faults: tuple[Fault, ...]) -> Fault | None:
         """The fault that this event meets; at most one."""
-        for fault in faults:
-            if self.strikes(fault):
-                return fault
-        return None
+        return None if self._calm else next(filter(self.strikes, faults), None)
