@@ -73,6 +73,23 @@ class MarketRest:
         rows = await self._rows(symbol, "bars", {**query, "sort": "desc"})
         return [_read(_bar, symbol, timeframe, row, now) for row in reversed(rows)]
 
+    async def bars_between(
+        self, symbol: str, timeframe: Timeframe, start: int, end: int, told: Callable[[int], None] = lambda count: None
+    ) -> list[Bar]:
+        """All that start in [start, end), oldest first, page by page; `told` hears the number so far after each."""
+        query: dict[str, Any] = {
+            "timeframe": _WORDS[timeframe], "start": format_rfc3339(start), "end": format_rfc3339(end - 1), "limit": MOST
+        }  # fmt: skip
+        found: list[Bar] = []
+        while True:
+            said = await self._page(symbol, "bars", query)
+            rows = (said.get("bars") or {}).get(symbol) or []
+            found += [_read(_bar, symbol, timeframe, row, end + timeframe.nanoseconds) for row in rows]
+            told(len(found))
+            if not (token := said.get("next_page_token")):
+                return [bar for bar in found if start <= bar.timestamp < end]
+            query["page_token"] = token
+
     async def newest_trades(self, symbol: str, start: int, limit: int) -> list[Trade]:
         """Oldest first."""
         query = {"start": format_rfc3339(start), "limit": min(limit, MOST), "sort": "desc"}
@@ -95,12 +112,16 @@ class MarketRest:
         return {symbol: _read(_snapshot, symbol, row) for symbol, row in rows.items() if symbol in names and row}
 
     async def _rows(self, symbol: str, what: str, query: dict[str, Any]) -> list[dict[str, Any]]:
+        said = await self._page(symbol, what, query)
+        return list((said.get(what) or {}).get(symbol) or [])
+
+    async def _page(self, symbol: str, what: str, query: dict[str, Any]) -> dict[str, Any]:
         crypto = is_crypto(symbol)
         if not crypto:
             query = {**query, "feed": self._feed}
         url = f"{self._data}{CRYPTO if crypto else STOCKS}/{what}"
-        said = await self._get(url, {**query, "symbols": symbol})
-        return list((said.get(what) or {}).get(symbol) or [])
+        found: dict[str, Any] = await self._get(url, {**query, "symbols": symbol})
+        return found
 
     async def _get(self, url: str, query: dict[str, Any]) -> Any:
         problem = "no answer"

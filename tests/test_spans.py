@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.market.history.spans import Span, bridged, joined, within, without
+from engine.domain.spans import Span, bridged, joined, within, without
 
 spans = st.lists(st.builds(lambda a, b: Span(a, a + b), st.integers(0, 40), st.integers(-2, 12)), max_size=8)
 
