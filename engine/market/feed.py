@@ -18,7 +18,8 @@ from engine.market.board import Board
 from engine.market.candles import Candles
 from engine.market.catch_up import CatchUp
 from engine.market.frames import Frame
-from engine.market.history import History
+from engine.market.history.answer import History
+from engine.market.history.ranges import BarHistory
 from engine.market.normaliser import Normaliser
 from engine.market.rest import MarketRest
 from engine.market.stream import DataStream, StreamState
@@ -47,6 +48,7 @@ class Feed:
         publish: Publish,
         clock: Clock,
         make_stream: Callable[..., DataStream],
+        past: BarHistory,
     ) -> None:
         self.messages = 0
         self._name = name
@@ -60,7 +62,7 @@ class Feed:
         self._candles: dict[str, Candles] = {}
         self._board = Board()
         self._normaliser = Normaliser()
-        self._history = History(rest, self._candles)
+        self.history = History(past, self._candles)
         self._held: dict[bool, list[Frame]] = {}
         self._holders = {False: 0, True: 0}
         self._missed = CatchUp(rest, self._candles, self._board, self._normaliser, self._give_out)
@@ -116,7 +118,7 @@ class Feed:
         if request.timeframe is Timeframe.SECOND_1:
             await self._wait_until_caught_up()
         now = max(self._board.watermark, self.market_time)
-        self._publish(HISTORY_REPLY + request.requester, await self._history.answer(request, now))
+        self._publish(HISTORY_REPLY + request.requester, await self.history.answer(request, now))
 
     async def _wait_until_caught_up(self) -> None:
         try:

@@ -14,6 +14,9 @@ from engine.broker.address import VenueAddress
 from engine.domain.errors import UnavailableError
 from engine.market.feed import Feed
 from engine.market.frames import Frame
+from engine.market.history.chunks import ChunkCache
+from engine.market.history.ranges import BarHistory
+from engine.market.history.sources import BrokerSource
 from engine.market.rest import MarketRest
 from engine.market.stream import DataStream
 from engine.processes.child import Child
@@ -55,7 +58,8 @@ async def main(child: Child[Settings]) -> None:
         name = "crypto stream" if crypto else f"{settings.feed} stream"
         return DataStream(name, url, venue.key, venue.secret, on_frame, on_subscribed, silence_limit)
 
-    feed = Feed(settings.name, settings.feed, rest, transport.publish, child.clock, make_stream)
+    past = BarHistory(ChunkCache(child.clock, settings.feed), [BrokerSource(rest)])
+    feed = Feed(settings.name, settings.feed, rest, transport.publish, child.clock, make_stream, past)
     background: set[asyncio.Task[None]] = set()
 
     def spawn(work: Coroutine[Any, Any, None]) -> None:

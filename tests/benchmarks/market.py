@@ -20,6 +20,9 @@ import msgspec
 from engine.clock import SystemClock
 from engine.market.candles import Candles
 from engine.market.feed import Feed
+from engine.market.history.chunks import ChunkCache
+from engine.market.history.ranges import BarHistory
+from engine.market.history.sources import BrokerSource
 from engine.market.frames import decode
 from engine.market.rest import MarketRest
 from engine.market.stream import DataStream
@@ -55,7 +58,8 @@ def ours(data: list[bytes]) -> int:
             bars += len(message.bars) if isinstance(message, CandlesMessage) else 0
 
         rest = MarketRest("http://127.0.0.1", "http://127.0.0.1", "key", "secret", "iex")
-        feed = Feed("feed", "iex", rest, publish, SystemClock(), DataStream)
+        past = BarHistory(ChunkCache(SystemClock(), "iex"), [BrokerSource(rest)])
+        feed = Feed("feed", "iex", rest, publish, SystemClock(), DataStream, past)
         feed._candles.update((symbol, Candles(symbol)) for symbol in SYMBOLS)
         for frame in data:
             feed._take(False, decode(frame))

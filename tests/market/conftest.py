@@ -14,6 +14,9 @@ from engine.domain.market import Bar, Timeframe
 from engine.exchange.server import ExchangeOptions, ExchangeServer
 from engine.market.feed import Feed
 from engine.market.frames import Frame
+from engine.market.history.chunks import ChunkCache
+from engine.market.history.ranges import BarHistory
+from engine.market.history.sources import BrokerSource
 from engine.market.rest import MarketRest
 from engine.market.stream import DataStream
 from engine.streams.messages import Candles, FeedStatus, Message, Quotes, QuoteState
@@ -35,8 +38,10 @@ class Running:
             url = venue.crypto_stream_url if crypto else venue.stock_stream_url
             return DataStream("stream", url, venue.key, venue.secret, on_frame, on_subscribed, silence_limit, seed=1)
 
+        clock = SystemClock()
+        past = BarHistory(ChunkCache(clock, "iex"), [BrokerSource(rest)])
         self.feed = Feed(
-            "feed", "iex", rest, lambda topic, message: self.said.append((topic, message)), SystemClock(), make_stream
+            "feed", "iex", rest, lambda topic, message: self.said.append((topic, message)), clock, make_stream, past
         )
 
     def flush(self) -> None:

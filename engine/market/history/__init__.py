@@ -1,5 +1,1 @@
 """The past: what the feed answers when it is asked for bars, and ranges of bars from whichever store has them."""
-
-from engine.market.history.answer import History
-
-__all__ = ["History"]

@@ -1,24 +1,28 @@
-"""Bars on request: from the venue for what is past, joined with our own candles for what is now."""
+"""Bars on request: closed ones from the history of bars, joined with our own candles for what is now."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from engine.domain.errors import PaddockError
+from engine.domain.errors import PaddockError, UnavailableError
 from engine.domain.market import Bar, Timeframe, is_crypto
 from engine.market.candles import Candles
-from engine.market.rest import MarketRest
+from engine.market.history.ranges import BarHistory, BarsFound
 from engine.streams.messages import HistoryReply, HistoryRequest
 
 MOST = 5_000
 WEEKEND = 4 * 86_400 * 1_000_000_000
 STOCK_STRETCH = 5
 """Calendar time for one unit of trading time: 6.5 hours of 24, five days of seven."""
+FIRST_LOOK = 600 * 1_000_000_000
+"""Looked back at first beyond the time that the bars themselves take."""
+STEP = 3
+"""How many times further each next look goes."""
 
 
 class History:
-    def __init__(self, rest: MarketRest, candles: Mapping[str, Candles]) -> None:
-        self._rest = rest
+    def __init__(self, past: BarHistory, candles: Mapping[str, Candles]) -> None:
+        self._past = past
         self._candles = candles
 
     async def answer(self, request: HistoryRequest, now: int) -> HistoryReply:
@@ -36,13 +40,33 @@ class History:
         own = self._candles.get(request.symbol)
         if request.timeframe is Timeframe.SECOND_1:
             return list(own.seconds.bars.values())[-limit:] if own is not None else []
-        stretch = 1 if is_crypto(request.symbol) else STOCK_STRETCH
-        start = now - limit * request.timeframe.nanoseconds * stretch - WEEKEND
-        found = await self._rest.newest_bars(request.symbol, request.timeframe, start, limit, now)
+        found = await self.newest_closed(request.symbol, request.timeframe, limit, now)
         joined = {bar.timestamp: bar for bar in found}
         if own is not None:
             joined.update(_own(own, request.timeframe, found))
         return [joined[timestamp] for timestamp in sorted(joined)][-limit:]
+
+    async def newest_closed(self, symbol: str, timeframe: Timeframe, limit: int, now: int) -> list[Bar]:
+        """The newest `limit` that have ended at `now`, the venue's time, oldest first; fewer where there are no more.
+
+        Looks back further step by step, because nights, weekends and quiet minutes have no bars. Raises
+        UnavailableError when a part of the time cannot be read: a gap would make every average over it wrong.
+        """
+        length = timeframe.nanoseconds
+        farthest = limit * length * (1 if is_crypto(symbol) else STOCK_STRETCH) + WEEKEND
+        reach = min(limit * length + FIRST_LOOK, farthest)
+        while True:
+            found = await self._past.get_bars(symbol, timeframe, now - reach, now, now)
+            if found.missing:
+                raise _incomplete(symbol, found)
+            if len(found.bars) >= limit or reach == farthest:
+                return found.bars[-limit:]
+            reach = min(reach * STEP, farthest)
+
+
+def _incomplete(symbol: str, found: BarsFound) -> UnavailableError:
+    why = f": {found.problems[-1]}" if found.problems else "."
+    return UnavailableError(f"Some bars of {symbol} cannot be read{why}", "It is tried again.")
 
 
 def _own(own: Candles, timeframe: Timeframe, found: list[Bar]) -> dict[int, Bar]:
