@@ -11,7 +11,7 @@ import msgspec
 from engine.backtest.result import BacktestResult, BacktestSpec, Progress
 from engine.domain.market import Bar, Timeframe
 from engine.domain.orders import OrderRequest
-from engine.views import Views
+from engine.views import ProcessSample, Views
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,6 +144,10 @@ class EngineControl(Protocol):
         """Arm or carry out a fault of the local exchange; the kind clear disarms them all. What is armed is in
         `views.summary.armed_faults`. Raises PaddockError in paper and live, where there is no exchange of ours.
         """
+        ...
+
+    def process_history(self, name: str) -> list[ProcessSample]:
+        """Its figures of the last hour, oldest first, finer the newer they are."""
         ...
 
     def process_log(self, name: str, after: int = 0) -> list[LogLine]: ...

@@ -116,6 +116,41 @@ class ProcessRow(msgspec.Struct, kw_only=True):
     """What the child says of itself, such as its address."""
 
 
+class ProcessSample(msgspec.Struct, frozen=True, array_like=True):
+    """The figures of a process at one moment; an older one is the mean of the time until the next."""
+
+    at: float
+    """Monotonic seconds."""
+    cpu_percent: float
+    rss_bytes: int
+    rate: float
+    """Units of work a second."""
+
+
+class IncidentRow(msgspec.Struct, kw_only=True):
+    """One end of a process that nobody asked for, or one that its limits brought about."""
+
+    key: str
+    timestamp: int
+    """Int nanoseconds UTC."""
+    process: str
+    kind: str
+    """crash, hang, no progress, not ready, limit, given up or stuck"""
+    ending: str
+    """The exit code or signal in words."""
+    cause: str
+    """The probable cause, by the rules of engine/processes/causes.py; empty when none of them fits."""
+    remedy: str
+    lived_s: float
+    restarts_left: int
+    tail: list[str] = []
+    """The last lines of its log, oldest first, at most 50."""
+    history: list[ProcessSample] = []
+    """Its figures until then, oldest first."""
+    fingerprint: str = ""
+    """The error group that it belongs to; empty without one."""
+
+
 class BotRow(msgspec.Struct, kw_only=True):
     name: str
     strategy: str
@@ -317,6 +352,7 @@ class Views:
         self.orders: Table[OrderRow] = Table(5_000)
         self.fills: Table[FillRow] = Table(5_000)
         self.processes: Table[ProcessRow] = Table(500)
+        self.incidents: Table[IncidentRow] = Table(500)
         self.bots: Table[BotRow] = Table(500)
         self.health: Table[HealthRow] = Table(200)
         self.errors: Table[ErrorRow] = Table(1_000)

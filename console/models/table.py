@@ -10,7 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, QSortFilterProxyModel, Qt
+from PySide6.QtCore import (
+    QAbstractItemModel,
+    QAbstractTableModel,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QSortFilterProxyModel,
+    Qt,
+)
 from PySide6.QtGui import QColor
 
 from console.theme import tokens
@@ -84,7 +92,7 @@ class TableModel(QAbstractTableModel, Generic[Row]):
         if role == Qt.ItemDataRole.DisplayRole:
             return column.title
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _alignment(column)
+            return alignment(column)
         return None
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
@@ -94,7 +102,7 @@ class TableModel(QAbstractTableModel, Generic[Row]):
             return self._texts[key][index.column()]
         row = self._rows[key]
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _alignment(column)
+            return alignment(column)
         if role == Qt.ItemDataRole.ForegroundRole:
             name = column.tone(row) if column.tone is not None else ""
             return QColor(getattr(tokens(), name)) if name else None
@@ -147,7 +155,7 @@ class TableModel(QAbstractTableModel, Generic[Row]):
 class FilteredModel(QSortFilterProxyModel):
     """Typed sorting, shown by an arrow behind the column's title, and a filter over the text of all columns."""
 
-    def __init__(self, source: TableModel[Any], parent: QObject | None = None) -> None:
+    def __init__(self, source: QAbstractItemModel, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.setSourceModel(source)
         self.setSortRole(SORT_ROLE)
@@ -180,6 +188,6 @@ class FilteredModel(QSortFilterProxyModel):
             return str(one) < str(other)
 
 
-def _alignment(column: Column[Any]) -> int:
+def alignment(column: Column[Any]) -> int:
     side = Qt.AlignmentFlag.AlignRight if column.right else Qt.AlignmentFlag.AlignLeft
     return int(side | Qt.AlignmentFlag.AlignVCenter)

@@ -3,35 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
-from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPersistentModelIndex, QPoint, QRect, Qt, Signal
-from PySide6.QtGui import QColor, QGuiApplication, QKeySequence, QPainter, QPaintEvent, QPalette, QShortcut
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QHeaderView,
-    QMenu,
-    QStyle,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
-    QTableView,
-    QWidget,
-)
+from PySide6.QtCore import QItemSelectionModel, QPoint, Qt, Signal
+from PySide6.QtGui import QGuiApplication, QKeySequence, QPaintEvent, QShortcut
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from console.models.table import FilteredModel, TableModel
-from console.theme import ROW, font, tokens
-
-
-class ToneDelegate(QStyledItemDelegate):
-    """Keeps a cell's own colour while its row is selected: a loss stays red."""
-
-    def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:
-        super().initStyleOption(option, index)
-        if not option.state & QStyle.StateFlag.State_Selected:
-            return
-        colour = index.data(Qt.ItemDataRole.ForegroundRole)
-        option.palette.setColor(QPalette.ColorRole.HighlightedText, colour or QColor(tokens().text))
+from console.theme import ROW
+from console.widgets.habits import Act, ToneDelegate, offer_actions, offer_columns, say_empty, set_up_header
 
 
 class TableView(QTableView):
@@ -52,22 +32,19 @@ class TableView(QTableView):
         self.setAccessibleName(name.replace(".", " "))
         self.source = model
         self.filtered = FilteredModel(model, self)
-        self.menu_actions: list[tuple[str, Callable[[list[Any]], None]]] = []
+        self.menu_actions: list[tuple[str, Act]] = []
         self._empty = empty
         self.setModel(self.filtered)
         self._set_up()
         for position, column in enumerate(model.columns):
             self.setColumnWidth(position, column.width)
-        # A third click on a heading gives back the table's own order; -1 is that order, too.
-        self.horizontalHeader().setSortIndicatorClearable(True)
+        # -1 is the table's own order.
         self.horizontalHeader().setSortIndicator(*(sort or (-1, Qt.SortOrder.AscendingOrder)))
         self.setSortingEnabled(True)
         self.selectionModel().selectionChanged.connect(lambda *_: self.selected.emit(self.current_row()))
         QShortcut(QKeySequence.StandardKey.Copy, self, self.copy, context=Qt.ShortcutContext.WidgetShortcut)
         self.customContextMenuRequested.connect(self._open_menu)
-        header = self.horizontalHeader()
-        header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        header.customContextMenuRequested.connect(self._choose_columns)
+        self.horizontalHeader().customContextMenuRequested.connect(self._choose_columns)
 
     def rows(self) -> list[Any]:
         """The selected rows, in the order in which they are shown."""
@@ -110,14 +87,8 @@ class TableView(QTableView):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
-        if self.filtered.rowCount():
-            return
-        painter = QPainter(self.viewport())
-        painter.setPen(QColor(tokens().muted))
-        painter.setFont(font())
-        area = QRect(self.viewport().rect()).adjusted(16, 8, -16, -8)
-        painter.drawText(area, int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap), self._empty)
-        painter.end()
+        if not self.filtered.rowCount():
+            say_empty(self, self._empty)
 
     def _set_up(self) -> None:
         self.setShowGrid(False)
@@ -132,38 +103,14 @@ class TableView(QTableView):
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(ROW)
         self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        header = self.horizontalHeader()
-        header.setStretchLastSection(True)
-        header.setHighlightSections(False)
-        header.setSectionsMovable(True)
-        header.setMinimumSectionSize(40)
+        set_up_header(self.horizontalHeader())
 
     def _row(self, position: int) -> Any:
         return self.source.row_at(self.filtered.mapToSource(self.filtered.index(position, 0)).row())
 
     def _open_menu(self, place: QPoint) -> None:
-        rows = self.rows()
-        if not rows:
-            return
-        menu = self._menu()
-        for title, act in self.menu_actions:
-            menu.addAction(title, partial(act, rows))
-        menu.addAction("Copy", self.copy)
-        menu.popup(self.viewport().mapToGlobal(place))
+        if rows := self.rows():
+            offer_actions(self, [*self.menu_actions, ("Copy", lambda _: self.copy())], rows, place)
 
     def _choose_columns(self, place: QPoint) -> None:
-        menu = self._menu()
-        shown = [position for position in range(len(self.source.columns)) if not self.isColumnHidden(position)]
-        for position, column in enumerate(self.source.columns):
-            action = menu.addAction(column.title or "·")
-            action.setCheckable(True)
-            action.setChecked(position in shown)
-            # Without any column there would be no heading left to bring one back by.
-            action.setEnabled(shown != [position])
-            action.toggled.connect(lambda visible, position=position: self.setColumnHidden(position, not visible))
-        menu.popup(self.horizontalHeader().mapToGlobal(place))
-
-    def _menu(self) -> QMenu:
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        return menu
+        offer_columns(self, self.horizontalHeader(), [column.title for column in self.source.columns], place)

@@ -17,6 +17,7 @@ from engine.orchestrator.parts import Parts
 from engine.orchestrator.schedule import Schedule
 from engine.orchestrator.trading import Trading
 from engine.streams.messages import WATCH, Watch
+from engine.views import ProcessSample
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +102,9 @@ class Front:
         if not self._parts.venue.is_local:
             raise PaddockError("Alpaca cannot be told to fail.", "Try faults in the demo or in a replay.")
         await self._parts.faults.set(fault)
+
+    def process_history(self, name: str) -> list[ProcessSample]:
+        return self._parts.supervisor.history(name)
 
     def process_log(self, name: str, after: int = 0) -> list[LogLine]:
         return self._parts.supervisor.log(name, after)

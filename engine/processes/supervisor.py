@@ -16,7 +16,7 @@ from engine.processes.sampling import Sampler
 from engine.processes.specification import ProcessSpec
 from engine.processes.states import ProcessState
 from engine.processes.unit import Unit
-from engine.views import ProcessRow, Table
+from engine.views import ProcessRow, ProcessSample, Table
 
 log = logging.getLogger(__name__)
 
@@ -119,6 +119,10 @@ class Supervisor:
     def log(self, name: str, after: int = 0) -> list[LogLine]:
         return self._unit(name).speech.lines(after)
 
+    def history(self, name: str) -> list[ProcessSample]:
+        """Its figures of the last hour, oldest first."""
+        return self._unit(name).history.samples()
+
     @property
     def names(self) -> list[str]:
         return list(self._units)
@@ -163,4 +167,7 @@ class Supervisor:
                 unit.row.cpu_percent = sample.cpu_percent
                 unit.row.rss_bytes = sample.rss_bytes
                 unit.row.threads = sample.threads
+                unit.history.add(
+                    ProcessSample(self._clock.monotonic(), sample.cpu_percent, sample.rss_bytes, unit.row.progress_rate)
+                )
                 unit.publish()

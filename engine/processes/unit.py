@@ -16,6 +16,7 @@ from engine.domain.errors import PaddockError
 from engine.processes.backoff import Backoff
 from engine.processes.channel import Channel, in_words, is_hopeless
 from engine.processes.events import ProcessEvent, StateChanged
+from engine.processes.history import SampleHistory
 from engine.processes.specification import ProcessSpec
 from engine.processes.speech import Speech
 from engine.processes.states import ProcessState, may_follow
@@ -57,6 +58,7 @@ class Unit:
             name=spec.name, group=spec.group, kind=spec.kind, state=self.state.value, critical=spec.critical
         )
         self.speech = Speech(spec.name, clock, log_folder, on_event, self._on_pulse)
+        self.history = SampleHistory()
         self.channel: Channel | None = None
         self._table = table
         self._clock = clock
