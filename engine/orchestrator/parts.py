@@ -20,7 +20,8 @@ from engine.orchestrator.projection import Projection
 from engine.orchestrator.router import Router
 from engine.orchestrator.schedule import Schedule
 from engine.processes.supervisor import Supervisor
-from engine.streams.zeromq import ZeromqTransport, private_hub_address
+from engine.streams.address import private_hub_address
+from engine.streams.transport import open_hub
 from engine.views import Views
 
 NAME = "engine"
@@ -38,7 +39,7 @@ class Parts:
         self.faults = ExchangeFaults(lambda: self.venue.url, self.views.summary)
         self.market = MarketMemory(self.views.quotes, clock)
         self.hub = private_hub_address(installation.run)
-        self.transport = ZeromqTransport(self.hub, NAME, clock)
+        self.transport = open_hub(self.hub, NAME, clock)
         self.history = HistoryDesk(NAME, self.transport.publish, self.ids)
         self.errors = ErrorBook(self.views.errors, clock)
         self.projection = Projection(self.views, clock, settings)

@@ -15,7 +15,7 @@ from engine.installation import Installation
 from engine.portfolio.targets import SleevePlan
 from engine.processes.specification import ProcessSpec
 from engine.risk.limits import Limits
-from engine.streams.zeromq import HubAddress
+from engine.streams.address import HubAddress
 
 EXCHANGE, HUB, FEED, RECORDER = "exchange", "hub", "feed", "recorder"
 FAST_REPLAY = 10.0

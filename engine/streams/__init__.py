@@ -1,1 +1,1 @@
-"""The hub between processes: what is said (`messages`), how it travels (`base`, `zeromq`)."""
+"""The hub between processes: what is said (`messages`), how it travels (`base`), and over what (`zeromq`, `redis`, `kafka`)."""

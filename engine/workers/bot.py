@@ -20,6 +20,7 @@ from engine.processes.child import Child
 from engine.strategies.base import Strategy
 from engine.strategies.catalogue import build
 from engine.strategies.window import BarWindow
+from engine.streams.address import HubAddress
 from engine.streams.base import Delivery
 from engine.streams.messages import (
     BOT_STATUS,
@@ -34,7 +35,7 @@ from engine.streams.messages import (
     Signal,
     Signals,
 )
-from engine.streams.zeromq import HubAddress, ZeromqTransport
+from engine.streams.transport import HubTransport, open_hub
 
 log = logging.getLogger("bot")
 
@@ -61,7 +62,7 @@ class Settings(msgspec.Struct, kw_only=True):
 
 
 class Bot:
-    def __init__(self, child: Child[Settings], transport: ZeromqTransport) -> None:
+    def __init__(self, child: Child[Settings], transport: HubTransport) -> None:
         settings = child.settings
         self._child = child
         self._settings = settings
@@ -182,7 +183,7 @@ class Bot:
 
 async def main(child: Child[Settings]) -> None:
     settings = child.settings
-    transport = ZeromqTransport(settings.hub, settings.name, child.clock)
+    transport = open_hub(settings.hub, settings.name, child.clock)
     await transport.start()
     bot = Bot(child, transport)
     subscription = transport.subscribe([CANDLES + settings.timeframe.value, HISTORY_REPLY + settings.name])

@@ -20,8 +20,9 @@ from engine.market.history.sources import BrokerSource
 from engine.market.rest import MarketRest
 from engine.market.stream import DataStream
 from engine.processes.child import Child
+from engine.streams.address import HubAddress
 from engine.streams.messages import HISTORY_REQUEST, WATCH, HistoryRequest, Watch
-from engine.streams.zeromq import HubAddress, ZeromqTransport
+from engine.streams.transport import open_hub
 
 log = logging.getLogger("feed")
 
@@ -43,7 +44,7 @@ class Settings(msgspec.Struct, kw_only=True):
 
 async def main(child: Child[Settings]) -> None:
     settings, venue = child.settings, child.settings.venue
-    transport = ZeromqTransport(settings.hub, settings.name, child.clock)
+    transport = open_hub(settings.hub, settings.name, child.clock)
     await transport.start()
     requests = transport.subscribe([HISTORY_REQUEST, WATCH])
     rest = MarketRest(venue.data_url, venue.trading_url, venue.key, venue.secret, settings.feed)

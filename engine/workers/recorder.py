@@ -12,9 +12,10 @@ import msgspec
 from engine.domain.market import Bar
 from engine.processes.child import Child
 from engine.storage.market import MarketDatabase
+from engine.streams.address import HubAddress
 from engine.streams.base import Delivery
 from engine.streams.messages import CANDLES, QUOTES, SIGNALS, Candles, Quotes, QuoteState, Signal, Signals
-from engine.streams.zeromq import HubAddress, ZeromqTransport
+from engine.streams.transport import open_hub
 
 log = logging.getLogger("recorder")
 
@@ -56,7 +57,7 @@ class Backlog:
 async def main(child: Child[Settings]) -> None:
     settings = child.settings
     database = await asyncio.to_thread(MarketDatabase, Path(settings.path))
-    transport = ZeromqTransport(settings.hub, child.name, child.clock)
+    transport = open_hub(settings.hub, child.name, child.clock)
     await transport.start()
     backlog = Backlog()
     subscription = transport.subscribe([CANDLES, QUOTES, SIGNALS])

@@ -20,10 +20,10 @@ import msgspec
 from engine.clock import SystemClock
 from engine.market.candles import Candles
 from engine.market.feed import Feed
+from engine.market.frames import decode
 from engine.market.history.chunks import ChunkCache
 from engine.market.history.ranges import BarHistory
 from engine.market.history.sources import BrokerSource
-from engine.market.frames import decode
 from engine.market.rest import MarketRest
 from engine.market.stream import DataStream
 from engine.streams.messages import Candles as CandlesMessage

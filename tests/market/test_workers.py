@@ -18,8 +18,9 @@ from engine.domain.market import Timeframe
 from engine.processes.specification import ProcessSpec, RestartPolicy
 from engine.processes.states import ProcessState
 from engine.processes.supervisor import Supervisor
+from engine.streams.address import private_hub_address
 from engine.streams.messages import Candles, FeedStatus, HistoryReply, HistoryRequest, Message, Quotes, Signals, Watch
-from engine.streams.zeromq import ZeromqTransport, private_hub_address
+from engine.streams.transport import HubTransport, open_hub
 from engine.views import ProcessRow, Table
 from tests.market.conftest import exchange
 from tests.storage.test_market import SIGNAL
@@ -52,10 +53,10 @@ class House:
 
 
 @asynccontextmanager
-async def house(folder: Path) -> AsyncIterator[tuple[House, ZeromqTransport]]:
+async def house(folder: Path) -> AsyncIterator[tuple[House, HubTransport]]:
     found = House(folder / "hub")
     await found.start("hub", hub=found.hub)
-    transport = ZeromqTransport(found.hub, "test", SystemClock())
+    transport = open_hub(found.hub, "test", SystemClock())
     await transport.start()
     subscription = transport.subscribe([""])
 

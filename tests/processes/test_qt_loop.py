@@ -14,7 +14,8 @@ from qasync import QEventLoop
 from engine.processes.specification import ProcessSpec
 from engine.processes.states import ProcessState
 from engine.streams.messages import WATCH, Watch
-from engine.streams.zeromq import ZeromqTransport, private_hub_address
+from engine.streams.address import private_hub_address
+from engine.streams.transport import open_hub
 from engine.clock import SystemClock
 from pathlib import Path
 from tests.processes.test_supervisor import Stage
@@ -38,7 +39,7 @@ async def main():
     await stage.supervisor.restart([f"well-{number}" for number in range(6)])
     for number in range(6):
         await stage.reaches(ProcessState.RUNNING, name=f"well-{number}")
-    transport = ZeromqTransport(address, "qt", SystemClock())
+    transport = open_hub(address, "qt", SystemClock())
     await transport.start()
     subscription = transport.subscribe([WATCH])
     seen = []
