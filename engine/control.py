@@ -38,7 +38,7 @@ class Hop(msgspec.Struct, frozen=True, kw_only=True):
     """One step of an order. `at` is int nanoseconds UTC, `monotonic` seconds for the time between two steps."""
 
     name: str
-    """signal, verdict, intent durable, sent, answer, update or fill"""
+    """signal, verdict, intent durable, answer, update or fill"""
     at: int
     monotonic: float
     detail: str = ""

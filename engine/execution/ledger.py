@@ -58,6 +58,20 @@ class Ledger:
         self.objection = self.bookings.replay(recovered.fills, state)
         self.last_fill_at = max((fill.timestamp for fill in recovered.fills), default=0)
 
+    async def save_before_sending(self, order: Order) -> None:
+        """The intent, and that it is being sent: two rows, durable on return, in one commit. Raises OrderError; then
+        neither is there.
+
+        A process that dies before the commit leaves nothing and has sent nothing; one that dies after it leaves SENT,
+        and the venue is asked. An intent that was durable by itself would say no more, and cost a second sync.
+        """
+        intent = copy_of(order)
+        order.status = OrderStatus.SENT
+        self.book.note(order)
+        await self._journal.append(intent, order)
+        self._announce(intent)
+        self._announce(order)
+
     async def save(self, order: Order) -> None:
         """Durable on return. Raises OrderError."""
         self.book.note(order)

@@ -138,16 +138,13 @@ class TradingCore:
         # From here on its exposure counts, so that a second order cannot slip through while this one is written.
         self.ledger.book.add(order)
         try:
-            await self.ledger.save(order)
-            self.flights.note(key, "intent durable")
-            order.status = OrderStatus.SENT
-            await self.ledger.save(order)
+            await self.ledger.save_before_sending(order)
         except OrderError as error:
             order.status, order.message = OrderStatus.REJECTED, error.message
             self.ledger.settle(order)
             self._alarms.alert("journal", error.message, error.remedy, Severity.CRITICAL)
             return Placed(client_order_id=order.client_order_id, status=order.status.value, message=error.message)
-        self.flights.note(key, "sent")
+        self.flights.note(key, "intent durable")
         outcome = await self._sender.send(order, lambda: self._is_wanted(order, emergency))
         self.flights.note(key, "answer", f"{outcome.status.value} {outcome.message}".strip())
         if outcome.venue is not None:
@@ -305,7 +302,7 @@ class TradingCore:
         self._cancels.catch_up(self.ledger.book.open)
 
     def _drop_unsent(self) -> None:
-        """Orders that the process before wrote down as an intent: SENT comes before the network, so they never left."""
+        """Orders of which the journal holds the intent alone: SENT comes before the network, so they never left."""
         for order in self.ledger.book.open:
             if order.status is OrderStatus.INTENT:
                 order.status, order.message = OrderStatus.REJECTED, "Paddock ended before it was sent."

@@ -30,14 +30,8 @@ async def main(url: str, path: Path, step: str) -> None:
         sys.stdout.flush()
         await asyncio.Event().wait()
 
-    if step == "before-send":
-        save = desk.core.ledger.save
-
-        async def save_and_wait(order: Order) -> None:
-            await save(order)
-            await tell_and_wait(order)
-
-        desk.core.ledger.save = save_and_wait  # type: ignore[method-assign]
+    if step == "before-commit":
+        desk.core.ledger.save_before_sending = tell_and_wait  # type: ignore[method-assign]
     desk.broker.submit = submit  # type: ignore[method-assign]
     await desk.core.place(buy())
 

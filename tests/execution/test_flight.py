@@ -17,7 +17,7 @@ async def test_every_hop_is_there_in_order_of_time(desk: Desk) -> None:
     await until(lambda: any(hop.name == "fill" for hop in desk.core.flights.of(placed.client_order_id)))
     hops = desk.core.flights.of(placed.client_order_id)
     names = [hop.name for hop in hops]
-    assert names[:4] == ["signal", "verdict", "intent durable", "sent"]
+    assert names[:3] == ["signal", "verdict", "intent durable"]
     assert {"answer", "update", "fill"} <= set(names)
     assert [hop.monotonic for hop in hops] == sorted(hop.monotonic for hop in hops)
     assert "allowed" in hops[1].detail

@@ -188,7 +188,7 @@ async def test_without_an_answer_the_emergency_stop_says_so(
     await fault(exchange, kind="clear")
 
 
-@pytest.mark.parametrize("step", ["before-send", "after-send"])
+@pytest.mark.parametrize("step", ["before-commit", "before-send", "after-send"])
 async def test_killed_between_journal_and_answer_there_is_exactly_one_order_or_none(
     exchange: ExchangeServer, tmp_path: Path, step: str
 ) -> None:
@@ -206,9 +206,12 @@ async def test_killed_between_journal_and_answer_there_is_exactly_one_order_or_n
     desk = Desk(exchange.url, path)
     await desk.open()
     order = desk.core.ledger.book.get(client_order_id)
-    assert order is not None
-    if step == "before-send":
-        assert order.status is OrderStatus.REJECTED, "it was written down and never sent"
+    if step == "before-commit":
+        assert order is None, "nothing was written down, so nothing was sent"
+        assert await at_the_venue(desk) == []
+    elif step == "before-send":
+        assert order is not None
+        assert order.status is OrderStatus.SENT, "whether it left is for the venue to say"
         assert await at_the_venue(desk) == []
     else:
         assert await at_the_venue(desk) == [client_order_id]

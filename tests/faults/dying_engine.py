@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.broker.alpaca import AlpacaBroker
-from engine.domain.orders import Fill, Order, OrderStatus
+from engine.domain.orders import Fill, Order
 from engine.execution.book import OrderBook
 from engine.execution.cancels import Cancels
 from engine.execution.ledger import Ledger
@@ -63,22 +63,18 @@ def _at_the_end_of(owner: Any, name: str, reached: Callable[[], None]) -> None:
     setattr(owner, name, wrapped)
 
 
-def _is(status: OrderStatus) -> Callable[..., bool]:
-    return lambda _, order: isinstance(order, Order) and order.status is status
-
-
 @step
 def before_the_intent_is_written(reached: Callable[[], None]) -> None:
-    _before(Ledger, "save", reached, _is(OrderStatus.INTENT))
+    _before(Ledger, "save_before_sending", reached)
 
 
 @step
 def after_the_intent_is_written(reached: Callable[[], None]) -> None:
-    _after(Ledger, "save", reached, _is(OrderStatus.INTENT))
+    _after(Ledger, "save_before_sending", reached)
 
 
 @step
-def after_sent_is_written(reached: Callable[[], None]) -> None:
+def before_it_is_sent(reached: Callable[[], None]) -> None:
     _before(AlpacaBroker, "submit", reached)
 
 
