@@ -5,11 +5,12 @@ PADDOCK_PEERS names an interpreter that has vnpy, nautilus_trader and pyee; what
 
 from __future__ import annotations
 
-from tests.benchmarks import bus
+from tests.benchmarks import bus, orders
 
 
 def main() -> None:
     bus.measure()
+    orders.measure()
 
 
 if __name__ == "__main__":

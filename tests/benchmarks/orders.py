@@ -33,7 +33,7 @@ from tests.waiting import until
 
 SYMBOLS = ["SPY", "QQQ", "AAPL", "MSFT"]
 SLEEVE = "bench"
-ORDERS = int(os.environ.get("N", 1000))
+ORDERS = 1_000
 HOPS = ("signal", "verdict", "intent durable", "on the wire", "answer")
 GOAL_MS = 5.0
 LONGEST = 10.0
