@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QMessageBox
 
+from console.dialogs.stop_critical import stop_with_care
 from console.paper import paper_actions
 from console.widgets.palette import Command, Palette
 from console.window import Action, Window
@@ -19,13 +20,20 @@ def menu_actions(desk: Desk) -> list[Action]:
     control, window, spawn = desk.control, desk.window, desk.tasks.spawn
 
     def processes(what: str) -> None:
-        names = [row.name for row in control.views.processes]
+        rows = list(control.views.processes)
         command = {
             "start": control.start_processes,
             "stop": control.stop_processes,
             "restart": control.restart_processes,
         }[what]
-        spawn(command(names), f"{what} all")
+
+        def go() -> None:
+            spawn(command([row.name for row in rows]), f"{what} all")
+
+        if what == "start":
+            go()
+        else:
+            stop_with_care(window, control.views, rows, go)
 
     return [
         Action("&File", "&Backtest…", "file.backtest", desk.new_backtest, "Ctrl+B"),

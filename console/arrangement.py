@@ -8,6 +8,7 @@ from PySide6.QtCore import QByteArray, QSettings
 from PySide6.QtWidgets import QHeaderView, QSplitter
 
 from console.widgets.table import TableView
+from console.widgets.tree import TreeView
 from console.window import Window
 
 TAB = "window/tab"
@@ -23,10 +24,11 @@ class Arrangement:
         for splitter in window.findChildren(QSplitter):
             if splitter.objectName():
                 self._parts[f"splitters/{splitter.objectName()}"] = splitter
-        for table in window.findChildren(TableView):
+        headers = [(table, table.horizontalHeader()) for table in window.findChildren(TableView)]
+        for view, header in [*headers, *((tree, tree.header()) for tree in window.findChildren(TreeView))]:
             # With other columns than last time the old widths would land on the wrong ones.
-            titles = crc32("|".join(column.title for column in table.source.columns).encode())
-            self._parts[f"columns/{table.objectName()}-{titles:08x}"] = table.horizontalHeader()
+            titles = crc32("|".join(column.title for column in view.source.columns).encode())
+            self._parts[f"columns/{view.objectName()}-{titles:08x}"] = header
         self._designed = {key: QByteArray(part.saveState()) for key, part in self._parts.items()}
 
     def restore(self) -> None:

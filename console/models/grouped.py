@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt
@@ -19,7 +19,7 @@ SPARK_ROLE = Qt.ItemDataRole.UserRole + 2
 ROWS_ROLE = Qt.ItemDataRole.UserRole + 3
 """The rows that an index stands for: its own, or those of its group."""
 _ROOT = QModelIndex()
-Sparks = dict[str, Callable[[Row], Sequence[float]]]
+Sparks = Mapping[str, Callable[[Row], Sequence[float]]]
 
 
 class GroupedModel(QAbstractItemModel, Generic[Row]):
@@ -39,7 +39,7 @@ class GroupedModel(QAbstractItemModel, Generic[Row]):
         self._reader = table.reader()
         self._group_of = group
         self._sums = sums
-        self._sparks = sparks or {}
+        self._sparks: Sparks[Row] = sparks or {}
         self._rows: dict[str, Row] = {}
         self._texts: dict[str, list[str]] = {}
         self._groups: list[str] = []

@@ -9,7 +9,7 @@ from console import format
 from console.models.table import Column, TableModel
 from console.panels.base import Panel
 from console.panels.columns import fill_columns, order_columns
-from console.panels.processes import STATES
+from console.panels.process_columns import STATES
 from console.tasks import Tasks
 from console.widgets.layout import button, card, label, row, set_tone, splitter
 from console.widgets.log_tail import LogTail

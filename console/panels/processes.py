@@ -1,27 +1,31 @@
-"""Processes: every child with its state and figures; start, stop and restart one or many; the log of the chosen one."""
+"""Processes: every child under its group, with its state and figures; start, stop and restart one, many or a group; for
+the chosen one its figures of an hour, its log and its incidents.
+"""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable, Sequence
 
-from PySide6.QtWidgets import QPushButton
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import QTabWidget
 
 from console import format
-from console.models.table import Column, TableModel
+from console.dialogs.stop_critical import stop_with_care
+from console.models.grouped import GroupedModel
 from console.panels.base import Panel
+from console.panels.process_columns import columns, group_sums
 from console.tasks import Tasks
+from console.widgets.figures import Figures
+from console.widgets.incidents import Incidents
 from console.widgets.layout import button, card, label, row, splitter
 from console.widgets.log_tail import LogTail
-from console.widgets.table import TableView
+from console.widgets.tree import TreeView
 from engine.control import EngineControl
-from engine.views import ProcessRow
+from engine.views import ProcessRow, ProcessSample
 
-STATES = {
-    "RUNNING": ("●", "good"), "STARTING": ("◐", "warning"), "BACKOFF": ("▲", "warning"), "STOPPED": ("■", "muted"),
-    "EXITED": ("■", "muted"), "FATAL": ("✕", "bad"), "STUCK": ("✕", "bad"), "UNRESPONSIVE": ("▲", "bad"),
-    "STOPPING": ("◐", "warning"), "KILLING": ("◐", "bad"),
-}  # fmt: skip
+SPARK_SAMPLES = 60
+RESTING = {"STOPPED", "EXITED", "FATAL", "STUCK"}
+Command = Callable[[Sequence[str]], Awaitable[None]]
 
 
 class Processes(Panel):
@@ -30,98 +34,111 @@ class Processes(Panel):
 
     def __init__(self, control: EngineControl, tasks: Tasks) -> None:
         super().__init__(control, tasks)
-        self._start = button("▶ Start", "processes.start", tooltip="Start the selected processes")
-        self._stop = button("■ Stop", "processes.stop", tooltip="Stop the selected processes")
-        self._restart = button("⟳ Restart", "processes.restart", tooltip="Restart the selected processes")
+        self._history: dict[str, list[ProcessSample]] = {}
+        self._name = ""
+        self._tree = self._make_tree()
+        self._start = button("▶ Start", "processes.start", tooltip="Start the selected processes (Ctrl+Return)")
+        self._stop = button("■ Stop", "processes.stop", tooltip="Stop the selected processes (Delete)")
+        self._restart = button("⟳ Restart", "processes.restart", tooltip="Restart the selected processes (Ctrl+R)")
         self._all = button("Select all", "processes.all", "flat")
         self._totals = label("", "muted", "processes.totals")
-        commands = (
-            (self._start, control.start_processes), (self._stop, control.stop_processes),
-            (self._restart, control.restart_processes),
-        )  # fmt: skip
-        for one, command in commands:
-            one.clicked.connect(lambda _=False, one=one, command=command: self._command(one, command))
-        self._table = TableView(
-            TableModel(self.views.processes, _columns()), "processes.table", "Processes appear when the engine starts."
-        )
-        self._table.menu_actions = [
-            ("Start", lambda rows: self._run("start", control.start_processes, rows)),
-            ("Stop", lambda rows: self._run("stop", control.stop_processes, rows)),
-            ("Restart", lambda rows: self._run("restart", control.restart_processes, rows)),
-        ]
-        self._all.clicked.connect(self._table.selectAll)
-        self._table.selected.connect(self._choose)
+        self._figures = Figures()
         self._log = LogTail(control)
+        self._incidents = Incidents(self.views.incidents)
+        self._detail = QTabWidget()
+        self._detail.setObjectName("processes.detail")
+        self._detail.addTab(self._log, "Log")
+        self._detail.addTab(self._incidents, "Incidents")
+        self._title = label("", "heading", "processes.chosen")
+        self._offer_commands()
         bar = row(self._start, self._stop, self._restart, self._all, None, self._totals)
+        right = card(self._title, self._figures, self._detail, stretch=2)
         self.body.addWidget(
-            splitter(card(bar, self._table, stretch=1), self._log, sizes=[820, 460], name="processes.splitter")
+            splitter(card(bar, self._tree, stretch=1), right, sizes=[860, 460], name="processes.splitter")
         )
         self._choose(None)
 
     def refresh(self) -> None:
-        self._table.source.refresh()
-        if self._table.current_row() is None:
-            self._table.select_where(lambda process: True)
+        self._tree.source.refresh()
+        if self._tree.current_row() is None:
+            self._tree.select_where(lambda process: True)
         self._log.refresh()
+        self._incidents.refresh()
 
     def tick(self) -> None:
-        self._table.source.retext()
         rows = list(self.views.processes)
+        self._history = {process.name: self.control.process_history(process.name) for process in rows}
+        self._tree.source.retext()
         running = sum(process.state == "RUNNING" for process in rows)
         failed = sum(process.state in {"FATAL", "STUCK", "BACKOFF"} for process in rows)
         cpu, memory = sum(p.cpu_percent for p in rows), sum(p.rss_bytes for p in rows)
         self._totals.setText(f"{running} running · {failed} failed · CPU {cpu:.0f} % · {format.size(memory)}")
+        self._show_figures()
+        self._incidents.tick()
         self._enable()
 
     def restyle(self) -> None:
         self._log.restyle()
+        self._figures.update()
+        self._incidents.restyle()
+
+    def _make_tree(self) -> TreeView:
+        def spark(figure: Callable[[ProcessSample], float]) -> Callable[[ProcessRow], list[float]]:
+            return lambda process: [figure(s) for s in self._history.get(process.name, ())[-SPARK_SAMPLES:]]
+
+        sparks = {
+            "CPU %": spark(lambda s: s.cpu_percent),
+            "Memory": spark(lambda s: float(s.rss_bytes)),
+            "Work/s": spark(lambda s: s.rate),
+        }
+        model = GroupedModel(self.views.processes, columns(), lambda r: r.group, group_sums, sparks)
+        return TreeView(model, "processes.table", "Processes appear when the engine starts.")
+
+    def _offer_commands(self) -> None:
+        commands = (
+            (self._start, "Start", self.control.start_processes, "Ctrl+Return"),
+            (self._stop, "Stop", self.control.stop_processes, "Del"),
+            (self._restart, "Restart", self.control.restart_processes, "Ctrl+R"),
+        )
+        for one, title, command, keys in commands:
+            one.clicked.connect(
+                lambda _=False, title=title, command=command: self._run(title, command, self._tree.rows())
+            )
+            QShortcut(QKeySequence(keys), self._tree, one.click)
+            act = lambda rows, title=title, command=command: self._run(title, command, rows)  # noqa: E731
+            self._tree.menu_actions.append((title, act))
+        self._all.clicked.connect(self._tree.selectAll)
+        self._tree.selected.connect(self._choose)
 
     def _choose(self, process: ProcessRow | None) -> None:
-        self._log.follow(process.name if process is not None else "")
+        self._name = process.name if process is not None else ""
+        self._title.setText(f"{self._name}  {process.detail}" if process is not None else "No process is chosen")
+        self._log.follow(self._name)
+        self._incidents.only(self._name)
+        self._show_figures()
         self._enable()
 
+    def _show_figures(self) -> None:
+        self._figures.show_samples(self._history.get(self._name, ()))
+        count = self._incidents.count()
+        self._detail.setTabText(1, f"Incidents {count}" if count else "Incidents")
+
     def _enable(self) -> None:
-        rows = self._table.rows()
-        resting = {"STOPPED", "EXITED", "FATAL", "STUCK"}
-        self._start.setEnabled(any(process.state in resting for process in rows))
-        self._stop.setEnabled(any(process.state not in resting for process in rows))
+        rows = self._tree.rows()
+        self._start.setEnabled(any(process.state in RESTING for process in rows))
+        self._stop.setEnabled(any(process.state not in RESTING for process in rows))
         self._restart.setEnabled(bool(rows))
 
-    def _command(self, one: QPushButton, command: Callable[[Sequence[str]], Awaitable[None]]) -> None:
-        self._run(one.text(), command, self._table.rows())
-
-    def _run(self, name: str, command: Callable[[Sequence[str]], Awaitable[None]], rows: Sequence[ProcessRow]) -> None:
+    def _run(self, title: str, command: Command, rows: Sequence[ProcessRow]) -> None:
         names = [process.name for process in rows]
 
         async def work() -> None:
             await command(names)
 
-        if names:
-            self.tasks.spawn(work(), f"{name} {', '.join(names)}")
+        def go() -> None:
+            self.tasks.spawn(work(), f"{title.lower()} {', '.join(names)}")
 
-
-def _columns() -> list[Column[ProcessRow]]:
-    def state(process: ProcessRow) -> str:
-        return f"{STATES.get(process.state, ('○', ''))[0]} {process.state}"
-
-    def uptime(process: ProcessRow) -> float:
-        return time.monotonic() - process.started_at if process.started_at else -1.0
-
-    def rate(process: ProcessRow) -> str:
-        return f"{process.progress_rate:,.0f}" if process.pid else format.DASH
-
-    return [
-        Column("Name", lambda r: r.name, width=110, tooltip=lambda r: r.detail or r.name),
-        Column("State", state, width=116, tone=lambda r: STATES.get(r.state, ("", "muted"))[1]),
-        Column("PID", lambda r: str(r.pid) if r.pid else format.DASH, lambda r: r.pid, width=60, right=True),
-        Column("Up", lambda r: format.duration(uptime(r)) if r.started_at else format.DASH, uptime, width=80, right=True),
-        Column("CPU %", lambda r: f"{r.cpu_percent:.0f}" if r.pid else format.DASH, lambda r: r.cpu_percent,
-               width=56, right=True),
-        Column("Memory", lambda r: format.size(r.rss_bytes) if r.rss_bytes else format.DASH, lambda r: r.rss_bytes,
-               width=68, right=True),
-        Column("Work/s", rate, lambda r: r.progress_rate, width=60, right=True),
-        Column("Restarts", lambda r: str(r.restarts), lambda r: r.restarts, width=66, right=True,
-               tone=lambda r: "warning" if r.restarts else ""),
-        Column("Group", lambda r: r.group, width=84),
-        Column("Last exit", lambda r: r.last_exit or format.DASH, width=72),
-    ]  # fmt: skip
+        if names and title == "Start":
+            go()
+        elif names:
+            stop_with_care(self, self.views, rows, go)

@@ -20,9 +20,11 @@ from engine.views import (
     ErrorRow,
     FillRow,
     HealthRow,
+    IncidentRow,
     OrderRow,
     PositionRow,
     ProcessRow,
+    ProcessSample,
     QuoteRow,
     Views,
 )
@@ -72,6 +74,14 @@ class ScriptedEngine:
             views.processes.put(
                 name, ProcessRow(name=name, group="core", kind=name, state=state, critical=False, pid=1, last_exit="–")
             )
+        views.incidents.put(
+            "i1",
+            IncidentRow(
+                key="i1", timestamp=now, process="sma-cross", kind="crash", ending="killed by SIGSEGV",
+                cause="It crashed in native code.", remedy="See its last lines.", lived_s=61.0, restarts_left=4,
+                tail=["one", "two"], history=self.process_history("sma-cross"),
+            ),
+        )  # fmt: skip
         views.bots.put(
             "sma-cross",
             BotRow(
@@ -110,6 +120,9 @@ class ScriptedEngine:
             self.asked.append((name, *arguments))
 
         return record
+
+    def process_history(self, name: str) -> list[ProcessSample]:
+        return [ProcessSample(float(second), second % 7, 5e7 + second * 1e5, 100.0) for second in range(90)]
 
     async def place_order(self, request: OrderRequest) -> Placed:
         self.asked.append(("place_order", request))

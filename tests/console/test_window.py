@@ -18,6 +18,7 @@ from console.theme import apply_theme, load_fonts
 from console.widgets.stop_button import HOLD_KEYS
 from console.widgets.table import TableView
 from console.widgets.ticket import read_number
+from console.widgets.tree import TreeView
 from console.window import TABS, Window
 from engine.control import Verdict
 from tests.console.conftest import Run
@@ -76,7 +77,7 @@ def test_process_buttons_reach_the_engine_for_the_selected_rows_only(run: Run, w
     async def main() -> None:
         desk = Desk(engine, window, 50)
         window.tabs.setCurrentIndex(2)
-        table = find(window, "processes.table", TableView)
+        table = find(window, "processes.table", TreeView)
         await until(lambda: table.select_where(lambda row: row.name == "feed"))
         assert not find(window, "processes.start").isEnabled()
         QTest.mouseClick(find(window, "processes.stop"), Qt.MouseButton.LeftButton)

@@ -1,0 +1,91 @@
+"""Incident cards: each end of a process that nobody asked for, with its probable cause, last words and figures."""
+
+from __future__ import annotations
+
+import time
+
+from PySide6.QtWidgets import QFrame, QPlainTextEdit, QVBoxLayout
+
+from console import format
+from console.models.table import Column, TableModel
+from console.theme import mono
+from console.widgets.figures import Figures
+from console.widgets.layout import label, splitter
+from console.widgets.table import TableView
+from engine.views import IncidentRow, Table
+
+
+class Incidents(QFrame):
+    def __init__(self, table: Table[IncidentRow]) -> None:
+        super().__init__()
+        self._of = ""
+        self._list = TableView(
+            TableModel(table, _columns(), newest_first=True),
+            "processes.incidents",
+            "No process has ended unasked. If one does, its last words and its probable cause are here.",
+        )
+        self._list.selected.connect(self._show)
+        self._cause = label("", "heading", "processes.incident.cause")
+        self._cause.setWordWrap(True)
+        self._remedy = label("", "muted")
+        self._remedy.setWordWrap(True)
+        self._figures = Figures()
+        self._tail = QPlainTextEdit()
+        self._tail.setReadOnly(True)
+        self._tail.setFont(mono())
+        self._tail.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self._tail.setAccessibleName("last lines before the end")
+        self._tail.setPlaceholderText("It said nothing.")
+        self._card = QFrame()
+        inner = QVBoxLayout(self._card)
+        inner.setContentsMargins(0, 0, 0, 0)
+        for widget in (self._cause, self._remedy, self._figures):
+            inner.addWidget(widget)
+        inner.addWidget(self._tail, 1)
+        self._card.hide()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(
+            splitter(self._list, self._card, sizes=[160, 300], vertical=True, name="processes.incidents.split")
+        )
+
+    def count(self) -> int:
+        return self._list.filtered.rowCount()
+
+    def only(self, process: str) -> None:
+        """Show those of one process; of all for an empty name."""
+        if process != self._of:
+            self._of = process
+            self._list.filtered.accept_only((lambda row: row.process == process) if process else None)
+
+    def refresh(self) -> None:
+        self._list.source.refresh()
+
+    def tick(self) -> None:
+        self._list.source.retext()
+
+    def restyle(self) -> None:
+        self._figures.update()
+
+    def _show(self, incident: IncidentRow | None) -> None:
+        self._card.setVisible(incident is not None)
+        if incident is None:
+            return
+        self._cause.setText(incident.cause or incident.ending)
+        left = f"{incident.restarts_left} restarts left" if incident.restarts_left else "no restart is left"
+        lived = f"It lived {format.duration(incident.lived_s)}; {left}."
+        self._remedy.setText(" ".join(text for text in (incident.remedy, lived) if text))
+        self._figures.show_samples(incident.history)
+        self._tail.setPlainText("\n".join(incident.tail))
+        bar = self._tail.verticalScrollBar()
+        bar.setValue(bar.maximum())
+
+
+def _columns() -> list[Column[IncidentRow]]:
+    return [
+        Column("When", lambda r: format.ago(r.timestamp, time.time_ns()), lambda r: r.timestamp, width=84,
+               tooltip=lambda r: format.exact(r.timestamp)),
+        Column("Process", lambda r: r.process, width=104),
+        Column("Kind", lambda r: r.kind, width=84, tone=lambda r: "warning" if r.kind == "limit" else "bad"),
+        Column("Ending", lambda r: r.ending, width=170),
+    ]  # fmt: skip

@@ -1,0 +1,183 @@
+"""The Processes panel: groups that open and close commands for all of theirs, keys, figures, incidents, and a question
+before a critical process is stopped while money is at stake.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from PySide6.QtCore import QItemSelectionModel, Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QLabel, QMessageBox, QPushButton, QTabWidget
+
+from console.models.grouped import ROWS_ROLE, GroupedModel
+from console.models.table import Column
+from console.panels.processes import Processes
+from console.tasks import Tasks
+from console.widgets.figures import Figures
+from console.widgets.table import TableView
+from console.widgets.tree import TreeView
+from engine.views import ProcessRow, Table
+from tests.console.conftest import Run
+from tests.console.scripted_engine import ScriptedEngine
+from tests.waiting import until
+
+
+def process(name: str, group: str, state: str = "RUNNING", *, critical: bool = False) -> ProcessRow:
+    return ProcessRow(name=name, group=group, kind=name, state=state, critical=critical, pid=7, rss_bytes=10_000_000)
+
+
+@pytest.fixture
+def engine() -> ScriptedEngine:
+    engine = ScriptedEngine()
+    for name in ("feed", "exchange", "sma-cross", "hub"):
+        engine.views.processes.remove(name)
+    for row in (
+        process("feed", "market data", critical=True),
+        process("sma-cross", "bots"),
+        process("rsi", "bots", "FATAL"),
+        process("hub", "core", "STOPPED"),
+    ):
+        engine.views.processes.put(row.name, row)
+    return engine
+
+
+@pytest.fixture
+def panel(qapp: QApplication, engine: ScriptedEngine) -> Any:
+    control: Any = engine
+    panel = Processes(control, Tasks(lambda *said: engine.asked.append(("failed", *said))))
+    panel.resize(1300, 700)
+    panel.show()
+    panel.refresh()
+    panel.tick()
+    yield panel
+    panel.close()
+    panel.deleteLater()
+
+
+def tree_of(panel: Processes) -> TreeView:
+    tree = panel.findChild(TreeView, "processes.table")
+    assert tree is not None
+    return tree
+
+
+def select_group(tree: TreeView, name: str) -> None:
+    for place in range(tree.filtered.rowCount()):
+        index = tree.filtered.index(place, 0)
+        if index.data() == name:
+            flags = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
+            tree.selectionModel().setCurrentIndex(index, flags)
+            return
+    raise AssertionError(name)
+
+
+def test_a_group_is_commanded_as_a_whole_and_each_process_once(
+    run: Run, panel: Processes, engine: ScriptedEngine
+) -> None:
+    async def main() -> None:
+        tree = tree_of(panel)
+        select_group(tree, "bots")
+        assert [row.name for row in tree.rows()] == ["sma-cross", "rsi"]
+        tree.selectAll()
+        assert sorted(row.name for row in tree.rows()) == ["feed", "hub", "rsi", "sma-cross"]
+        select_group(tree, "bots")
+        QTest.keyClick(tree, Qt.Key.Key_R, Qt.KeyboardModifier.ControlModifier)
+        await until(lambda: engine.asked)
+
+    run(main())
+    assert engine.asked == [("restart_processes", ["sma-cross", "rsi"])]
+
+
+def test_the_keyboard_alone_starts_and_stops(run: Run, panel: Processes, engine: ScriptedEngine) -> None:
+    async def main() -> None:
+        tree = tree_of(panel)
+        tree.select_where(lambda row: row.name == "hub")
+        QTest.keyClick(tree, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+        await until(lambda: engine.asked)
+        tree.select_where(lambda row: row.name == "sma-cross")
+        QTest.keyClick(tree, Qt.Key.Key_Delete)
+        await until(lambda: len(engine.asked) == 2)
+
+    run(main())
+    assert engine.asked == [("start_processes", ["hub"]), ("stop_processes", ["sma-cross"])]
+
+
+@pytest.mark.parametrize("answer", ["Cancel", "Stop anyway"])
+def test_a_critical_process_is_stopped_only_after_a_question_while_positions_are_open(
+    run: Run, panel: Processes, engine: ScriptedEngine, answer: str
+) -> None:
+    async def main() -> None:
+        tree_of(panel).select_where(lambda row: row.name == "feed")
+        QTest.mouseClick(panel.findChild(QPushButton, "processes.stop"), Qt.MouseButton.LeftButton)
+        box = panel.findChild(QMessageBox, "processes.stop_critical")
+        assert box is not None and "feed" in box.text()
+        assert engine.asked == []
+        (button,) = [each for each in box.buttons() if each.text() == answer]
+        button.click()
+        if answer != "Cancel":
+            await until(lambda: engine.asked)
+
+    run(main())
+    assert engine.asked == ([] if answer == "Cancel" else [("stop_processes", ["feed"])])
+
+
+def test_without_a_position_nothing_is_asked(run: Run, panel: Processes, engine: ScriptedEngine) -> None:
+    async def main() -> None:
+        engine.views.positions.remove("SPY|sma-cross")
+        tree_of(panel).select_where(lambda row: row.name == "feed")
+        QTest.mouseClick(panel.findChild(QPushButton, "processes.stop"), Qt.MouseButton.LeftButton)
+        await until(lambda: engine.asked)
+
+    run(main())
+
+
+def test_the_chosen_process_shows_its_hour_and_its_own_incidents(panel: Processes) -> None:
+    tree, detail = tree_of(panel), panel.findChild(QTabWidget, "processes.detail")
+    incidents = panel.findChild(TableView, "processes.incidents")
+    figures = panel.findChild(Figures)
+    assert detail is not None and incidents is not None and figures is not None
+    tree.select_where(lambda row: row.name == "feed")
+    assert (detail.tabText(1), incidents.filtered.rowCount()) == ("Incidents", 0)
+    tree.select_where(lambda row: row.name == "sma-cross")
+    assert (detail.tabText(1), incidents.filtered.rowCount()) == ("Incidents 1", 1)
+    assert figures.toolTip().startswith("the last 1 min")
+    detail.setCurrentIndex(1)
+    assert incidents.select_where(lambda row: True)
+    cause = panel.findChild(QLabel, "processes.incident.cause")
+    assert cause is not None and cause.text() == "It crashed in native code."
+
+
+def test_groups_say_what_theirs_add_up_to_and_go_with_their_last_row(panel: Processes, engine: ScriptedEngine) -> None:
+    tree = tree_of(panel)
+    groups = [tree.filtered.index(place, 0) for place in range(tree.filtered.rowCount())]
+    assert {index.data(): index.siblingAtColumn(1).data() for index in groups} == {
+        "bots": "1 of 2 running", "core": "0 of 1 running", "market data": "1 of 1 running",
+    }  # fmt: skip
+    engine.views.processes.remove("hub")
+    panel.refresh()
+    assert [tree.filtered.index(place, 0).data() for place in range(tree.filtered.rowCount())] == [
+        "bots",
+        "market data",
+    ]
+
+
+def test_a_selection_stays_on_its_row_while_groups_come_before_it(qapp: QApplication) -> None:
+    table: Table[ProcessRow] = Table()
+    columns = [Column[ProcessRow]("Name", lambda row: row.name)]
+    model = GroupedModel(table, columns, lambda row: row.group, lambda group, rows: [f"{group} {len(rows)}"])
+    tree = TreeView(model, "test.tree", "Empty.")
+    table.put("z", process("z", "zeta"))
+    model.refresh()
+    assert tree.select_where(lambda row: row.name == "z")
+    for name in ("a", "m", "b"):
+        table.put(name, process(name, f"group {name}"))
+        model.refresh()
+        assert [row.name for row in tree.rows()] == ["z"]
+    table.put("z", process("z", "group a"))
+    model.refresh()
+    names = {
+        tree.filtered.index(place, 0).data(): len(tree.filtered.index(place, 0).data(ROWS_ROLE)) for place in range(3)
+    }
+    assert names == {"group a 2": 2, "group b 1": 1, "group m 1": 1}
+    tree.deleteLater()
