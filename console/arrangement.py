@@ -24,11 +24,10 @@ class Arrangement:
         for splitter in window.findChildren(QSplitter):
             if splitter.objectName():
                 self._parts[f"splitters/{splitter.objectName()}"] = splitter
-        headers = [(table, table.horizontalHeader()) for table in window.findChildren(TableView)]
-        for view, header in [*headers, *((tree, tree.header()) for tree in window.findChildren(TreeView))]:
-            # With other columns than last time the old widths would land on the wrong ones.
-            titles = crc32("|".join(column.title for column in view.source.columns).encode())
-            self._parts[f"columns/{view.objectName()}-{titles:08x}"] = header
+        for table in window.findChildren(TableView):
+            self._parts[_columns_key(table)] = table.horizontalHeader()
+        for tree in window.findChildren(TreeView):
+            self._parts[_columns_key(tree)] = tree.header()
         self._designed = {key: QByteArray(part.saveState()) for key, part in self._parts.items()}
 
     def restore(self) -> None:
@@ -48,3 +47,9 @@ class Arrangement:
         """As it was designed."""
         for key, part in self._parts.items():
             part.restoreState(self._designed[key])
+
+
+def _columns_key(view: TableView | TreeView) -> str:
+    """With other columns than last time the old widths would land on the wrong ones."""
+    titles = crc32("|".join(column.title for column in view.source.columns).encode())
+    return f"columns/{view.objectName()}-{titles:08x}"
