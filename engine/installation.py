@@ -5,6 +5,7 @@ DATA/paddock.sock           while it runs: the way in for `paddock ps`, `stop`, 
 DATA/<environment>/         demo, paper and live never share a file
     orders.db               the order journal
     market.db               candles, quotes and signals
+    lake/                   bars of years by feed, symbol and day
     dead_letters.db         events that a part of the engine could not take
     snapshots/              the portfolio's state, for a day
     exchange/               accounts of the built-in exchange (demo only)
@@ -61,6 +62,10 @@ class Installation:
     @property
     def market_database(self) -> Path:
         return self.folder / "market.db"
+
+    @property
+    def lake(self) -> Path:
+        return self.folder / "lake"
 
     @property
     def dead_letters(self) -> Path:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from engine.cli.exchange_command import exchange
+from engine.cli.history_command import history_app
 from engine.cli.options import Data, Demo, Live, Paper, Replay, Seed, Speed, Symbols, report_errors, settings_from
 from engine.cli.process_commands import logs, ps, restart, start, stop
 from engine.domain.errors import ConfigurationError
@@ -24,6 +25,7 @@ config_app = typer.Typer(help="Show, check and find the configuration.", no_args
 app.add_typer(config_app, name="config")
 journal_app = typer.Typer(help="Look into the order journal; it is only read.", no_args_is_help=True)
 app.add_typer(journal_app, name="journal")
+app.add_typer(history_app, name="history")
 
 
 @app.command()

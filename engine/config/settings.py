@@ -5,6 +5,7 @@ Each field's description is what `paddock config show` prints beside it. Units a
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
@@ -33,6 +34,13 @@ class Environment(StrEnum):
 
 def _unique(names: list[str]) -> list[str]:
     return list(dict.fromkeys(names))
+
+
+def _lake_url(url: str) -> str:
+    scheme, found, rest = url.partition("://")
+    if found and (scheme != "s3" or not re.match(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/|$)", rest)):
+        raise ValueError("a folder, or s3://BUCKET/PREFIX with the bucket in small letters")
+    return str(Path(url).expanduser().absolute()) if url and not found else url
 
 
 class Section(BaseModel):
@@ -142,6 +150,21 @@ class PortfolioSection(Section):
     )
 
 
+class LakeSection(Section):
+    """Bars of years as Parquet files: what `paddock history` writes, and history is read from before the broker is asked."""
+
+    url: Annotated[str, AfterValidator(_lake_url)] = Field(
+        "",
+        description="folder, or s3://BUCKET/PREFIX; empty for a folder beside the market database",
+    )
+    endpoint: str = Field(
+        "", pattern=r"^(https?://[^/\s]+/?)?$", description="an S3 server such as MinIO; empty for Amazon"
+    )
+    region: str = Field("", description="of the bucket; empty for us-east-1")
+    key: str = Field("", description="access key id; empty takes Amazon's own variables and files")
+    secret: SecretStr = Field(SecretStr(""), description="secret access key; better in the environment than in a file")
+
+
 class EngineSection(Section):
     """What the engine does again and again, and how often it mends a part before it gives it up."""
 
@@ -194,6 +217,7 @@ class Settings(BaseSettings):
     exchange: ExchangeSection = ExchangeSection()
     risk: RiskSection = RiskSection()
     portfolio: PortfolioSection = PortfolioSection()
+    lake: LakeSection = LakeSection()
     engine: EngineSection = EngineSection()
     console: ConsoleSection = ConsoleSection()
     bots: list[BotSection] = Field(

@@ -15,6 +15,7 @@ from engine.installation import Installation
 from engine.portfolio.targets import SleevePlan
 from engine.processes.specification import ProcessSpec
 from engine.risk.limits import Limits
+from engine.storage.lake.address import LakeAddress
 from engine.streams.address import HubAddress
 
 EXCHANGE, HUB, FEED, RECORDER = "exchange", "hub", "feed", "recorder"
@@ -60,6 +61,18 @@ def alpaca_address(settings: Settings) -> VenueAddress:
     if not live and (url := settings.alpaca.paper.url):
         return VenueAddress.local(url, keys.key, secret)
     return VenueAddress.alpaca(keys.key, secret, live=live, feed=settings.alpaca.feed)
+
+
+def lake_address(settings: Settings, installation: Installation) -> LakeAddress:
+    """The lake that is configured, or a folder of the installation."""
+    chosen = settings.lake
+    return LakeAddress(
+        url=chosen.url or str(installation.lake),
+        endpoint=chosen.endpoint,
+        region=chosen.region,
+        key=chosen.key,
+        secret=chosen.secret.get_secret_value(),
+    )
 
 
 def timeframe_of(bot: BotSection, settings: Settings) -> Timeframe:

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from engine.domain.errors import ConfigurationError, CredentialsError, DataError, UnavailableError
 from engine.domain.market import NANOSECONDS, Bar, Timeframe
 from engine.domain.spans import Span
+from engine.storage.lake.address import LakeAddress, open_lake
 from engine.storage.lake.lake import Lake
 from engine.storage.lake.objects import LocalFolder, ObjectStore
 from engine.storage.lake.parts import Row
 from engine.storage.lake.periods import Period, period_of, periods
-from engine.storage.lake.s3 import S3Address, S3Bucket
+from engine.storage.lake.s3 import S3Bucket
 from tests.services import free_port
 
 MINUTE, DAY = 60 * NANOSECONDS, 86_400 * NANOSECONDS
@@ -77,7 +78,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
     name = f"bars-{free_port()}-{tmp_path.name.replace('_', '-')}"[:60].lower().rstrip("-0")
     keys = {"aws_access_key_id": "a", "aws_secret_access_key": "b", "region_name": "us-east-1"}
     boto3.client("s3", endpoint_url=endpoint, **keys).create_bucket(Bucket=name)
-    return S3Bucket(S3Address(url=f"s3://{name}/market/", endpoint=endpoint, key="a", secret="b"))
+    return S3Bucket(LakeAddress(url=f"s3://{name}/market/", endpoint=endpoint, key="a", secret="b"))
 
 
 def test_what_was_written_is_read_with_its_source_and_what_it_covers(store: ObjectStore) -> None:
@@ -282,15 +283,15 @@ def test_a_folder_that_cannot_be_used_is_told(tmp_path: Path) -> None:
 def test_a_bucket_that_is_not_there_or_a_server_that_does_not_answer_is_told(s3_server: str) -> None:
     keys = {"key": "a", "secret": "b"}
     with pytest.raises(ConfigurationError, match="no bucket nowhere"):
-        write(Lake(S3Bucket(S3Address(url="s3://nowhere", endpoint=s3_server, **keys))), [row(0)])
+        write(Lake(S3Bucket(LakeAddress(url="s3://nowhere", endpoint=s3_server, **keys))), [row(0)])
     with pytest.raises(UnavailableError, match="cannot be reached"):
-        read(Lake(S3Bucket(S3Address(url="s3://bars", endpoint=f"http://127.0.0.1:{free_port()}", **keys))))
+        read(Lake(S3Bucket(LakeAddress(url="s3://bars", endpoint=f"http://127.0.0.1:{free_port()}", **keys))))
     with pytest.raises(ConfigurationError, match="endpoint"):
-        S3Bucket(S3Address(url="s3://bars", endpoint="nonsense", **keys))
+        S3Bucket(LakeAddress(url="s3://bars", endpoint="nonsense", **keys))
 
 
 def test_refused_keys_name_the_settings(s3_server: str) -> None:
-    bucket = S3Bucket(S3Address(url="s3://bars/x", endpoint=s3_server, key="a", secret="b"))
+    bucket = S3Bucket(LakeAddress(url="s3://bars/x", endpoint=s3_server, key="a", secret="b"))
     error = bucket._refused("1m/SPY/2013.parquet", "SignatureDoesNotMatch")
     assert isinstance(error, CredentialsError)
     assert "[lake] key and secret" in error.remedy
@@ -298,3 +299,18 @@ def test_refused_keys_name_the_settings(s3_server: str) -> None:
 
 def test_a_period_names_its_file() -> None:
     assert Period(Timeframe.HOUR_1, "BTC/USD", "2013").name == "1h/BTC-USD/2013.parquet"
+
+
+@pytest.mark.parametrize("where", ["folder", "bucket"])
+def test_bars_of_two_feeds_never_mix(where: str, tmp_path: Path, s3_server: str) -> None:
+    address = LakeAddress(url=str(tmp_path))
+    if where == "bucket":
+        import boto3
+
+        keys = {"aws_access_key_id": "a", "aws_secret_access_key": "b", "region_name": "us-east-1"}
+        boto3.client("s3", endpoint_url=s3_server, **keys).create_bucket(Bucket="two-feeds")
+        address = LakeAddress(url="s3://two-feeds/bars/", endpoint=s3_server, key="a", secret="b")
+    write(open_lake(address, "iex"), [row(0)])
+    write(open_lake(address, "sip"), [row(0, 11.0)])
+    assert read(open_lake(address, "iex"))[0] == [row(0)]
+    assert "secret" not in repr(address)

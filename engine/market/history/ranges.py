@@ -37,9 +37,20 @@ class BarsFound(msgspec.Struct, frozen=True):
 
 
 class BarHistory:
-    """`sources` from the quickest to the slowest, behind the cache; `keepers` are told what slower ones found."""
+    """`sources` from the quickest to the slowest, behind the cache; `keepers` are told what slower ones found.
 
-    def __init__(self, cache: ChunkCache, sources: Sequence[BarSource], keepers: Sequence[BarKeeper] = ()) -> None:
+    A keeper that cannot write is logged, or raises what it raised where `strict`.
+    """
+
+    def __init__(
+        self,
+        cache: ChunkCache,
+        sources: Sequence[BarSource],
+        keepers: Sequence[BarKeeper] = (),
+        *,
+        strict: bool = False,
+    ) -> None:
+        self._strict = strict
         self._cache = cache
         self._sources = sources
         self._keepers = keepers
@@ -99,6 +110,8 @@ class BarHistory:
             try:
                 await keeper.keep(symbol, timeframe, kept, now)
             except PaddockError as error:
+                if self._strict:
+                    raise
                 log.warning("%s", error.message, extra={"remedy": error.remedy, "category": "data"})
 
 

@@ -6,31 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import msgspec
-
 from engine.domain.errors import ConfigurationError, CredentialsError, UnavailableError
+from engine.storage.lake.address import SCHEME, LakeAddress
 
-SCHEME = "s3://"
 CONNECT, READ = 5, 30
 """Seconds a server may take."""
 DENIED = {"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"}
 ABSENT = {"404", "NoSuchKey"}
 
 
-class S3Address(msgspec.Struct, frozen=True, kw_only=True):
-    """`url` is s3://BUCKET/PREFIX; `endpoint` is empty for Amazon; without a key Amazon's own variables and files count."""
-
-    url: str
-    endpoint: str = ""
-    region: str = ""
-    key: str = ""
-    secret: str = ""
-
-
 class S3Bucket:
     """A put of S3 is atomic, so there is nothing to tidy up after one that was cut off."""
 
-    def __init__(self, address: S3Address) -> None:
+    def __init__(self, address: LakeAddress) -> None:
         """Raises ConfigurationError when boto3 is missing or the address cannot be one."""
         bucket, _, prefix = address.url.removeprefix(SCHEME).partition("/")
         self._bucket = bucket
@@ -91,7 +79,7 @@ class S3Bucket:
         return UnavailableError(f"{self._where} failed on {self.place(name)} ({code}).", "Try again later.")
 
 
-def _client(address: S3Address) -> Any:
+def _client(address: LakeAddress) -> Any:
     try:
         import boto3
         from botocore.config import Config
