@@ -11,9 +11,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from engine.domain.errors import ConfigurationError
 from engine.domain.market import Timeframe
 from engine.domain.portfolio import CostBasis
 
@@ -177,6 +178,44 @@ class EngineSection(Section):
     recovery_longest_pause_s: float = Field(15.0, gt=0)
 
 
+class MarketDatabaseSection(Section):
+    """Where market data is recorded, and for how many days; 0 days keep it for ever."""
+
+    url: SecretStr = Field(
+        SecretStr(""), description="postgresql://USER:PASSWORD@HOST/DATABASE; empty for a file in the data folder"
+    )
+    record_raw: bool = Field(True, description="whether messages are kept as they came, beside what they say")
+    raw_days: int = Field(3, ge=0, le=36_500, description="stream_messages: messages as they came")
+    quote_days: int = Field(90, ge=0, le=36_500, description="normalized_data: quotes, one a second and symbol")
+    candle_days: int = Field(0, ge=0, le=36_500, description="realtime_candles")
+    indicator_days: int = Field(90, ge=0, le=36_500, description="technical_indicators")
+    metric_days: int = Field(30, ge=0, le=36_500, description="system_metrics")
+    result_days: int = Field(0, ge=0, le=36_500, description="processing_results: signals")
+
+    @field_validator("url", mode="after")
+    @classmethod
+    def _check_url(cls, url: SecretStr) -> SecretStr:
+        # The error must not carry the input: it may be a password in the wrong place.
+        from engine.domain.database_url import checked_url
+
+        try:
+            return SecretStr(checked_url(url.get_secret_value())) if url.get_secret_value() else url
+        except ConfigurationError as error:
+            raise ValueError(f"{error.message} {error.remedy}") from None
+
+    @property
+    def days(self) -> dict[str, int]:
+        """By table."""
+        return {
+            "stream_messages": self.raw_days,
+            "normalized_data": self.quote_days,
+            "realtime_candles": self.candle_days,
+            "technical_indicators": self.indicator_days,
+            "system_metrics": self.metric_days,
+            "processing_results": self.result_days,
+        }
+
+
 class ConsoleSection(Section):
     theme: Literal["dark", "light"] | None = Field(None, description="empty keeps the window's last choice")
     refresh_hz: int = Field(10, ge=2, le=60)
@@ -219,6 +258,7 @@ class Settings(BaseSettings):
     portfolio: PortfolioSection = PortfolioSection()
     lake: LakeSection = LakeSection()
     engine: EngineSection = EngineSection()
+    market_database: MarketDatabaseSection = MarketDatabaseSection()
     console: ConsoleSection = ConsoleSection()
     bots: list[BotSection] = Field(
         default_factory=list,

@@ -23,7 +23,15 @@ from engine.processes.events import StateChanged
 from engine.processes.states import ProcessState
 from engine.storage.journal import Journal, open_journal
 from engine.storage.trail import Recovered
-from engine.streams.messages import BOT_STATUS, CANDLES, FEED_STATUS, HISTORY_REPLY, QUOTES, SIGNALS
+from engine.streams.messages import (
+    BOT_STATUS,
+    CANDLES,
+    FEED_STATUS,
+    HISTORY_REPLY,
+    QUOTES,
+    RECORDER_STATUS,
+    SIGNALS,
+)
 
 log = logging.getLogger(__name__)
 
@@ -168,7 +176,7 @@ class TradingEngine(Front):
             raise UnavailableError(f"{name} did not start: {said}", "See its log in the data folder under logs.")
 
     def _listen(self) -> None:
-        topics = [QUOTES, CANDLES, FEED_STATUS, SIGNALS, BOT_STATUS, HISTORY_REPLY + NAME]
+        topics = [QUOTES, CANDLES, FEED_STATUS, RECORDER_STATUS, SIGNALS, BOT_STATUS, HISTORY_REPLY + NAME]
         subscription = self._parts.transport.subscribe(topics)
 
         async def listen() -> None:

@@ -8,11 +8,15 @@ from datetime import datetime
 from engine.bus import BusFigures
 from engine.orchestrator.components import Component, ComponentState
 from engine.orchestrator.market import MarketMemory
+from engine.streams.messages import RecorderStatus
 from engine.views import HealthRow, ProcessRow, Summary, Table
 
 QUIET = 3.0
 """Seconds without market data that are normal; at `SILENT` something is wrong."""
 SILENT = 10.0
+
+BEHIND = 5.0
+"""Seconds from a row's arrival to its commit; one is normal."""
 
 CROWDED = 1_000
 """Events that wait on the bus: some milliseconds of work."""
@@ -72,6 +76,19 @@ def write_bus(table: Table[HealthRow], figures: BusFigures, now: int) -> None:
         slow = figures.slowest[0]
         detail += f"; slowest: {slow.name}, {slow.longest * 1e3:.0f} ms"
     _put(table, "event bus", state, detail, now)
+
+
+def write_recorder(table: Table[HealthRow], status: RecorderStatus | None, now: int) -> None:
+    """A warning once anything was lost or refused, or rows wait longer than `BEHIND`; bad while the database is away."""
+    if status is None:
+        return
+    state = "warning" if status.dropped or status.refused or status.lag > BEHIND else "good"
+    detail = f"{status.row_rate:.0f} rows/s, {status.lag:.1f} s behind, {status.size_bytes / 1e6:,.0f} MB"
+    if status.dropped or status.refused:
+        detail += f", {status.dropped:,} lost, {status.refused:,} refused"
+    if status.error:
+        state, detail = "bad", f"{status.error} {status.waiting:,} rows wait, {status.dropped:,} lost"
+    _put(table, "market database", state, detail, now)
 
 
 def _described(component: Component) -> str:

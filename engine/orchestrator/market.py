@@ -18,6 +18,7 @@ from engine.streams.messages import (
     Message,
     Quotes,
     QuoteState,
+    RecorderStatus,
 )
 from engine.views import QuoteRow, Table
 
@@ -37,6 +38,7 @@ class MarketMemory:
         self._received: dict[str, float] = {}
         self._bars: dict[tuple[str, Timeframe], OrderedDict[int, Bar]] = {}
         self.feeds: dict[str, FeedStatus] = {}
+        self.recorder: RecorderStatus | None = None
         self.last_quote_at = -1.0
         """Monotonic seconds of the last market data; -1 = never."""
         self.messages = 0
@@ -49,6 +51,8 @@ class MarketMemory:
                 self._take_bars(message.bars)
             case FeedStatus():
                 self.feeds[message.feed] = message
+            case RecorderStatus():
+                self.recorder = message
             case _:
                 return
 

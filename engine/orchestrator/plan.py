@@ -122,7 +122,13 @@ def plan(settings: Settings, installation: Installation, hub: HubAddress, venue:
             name=RECORDER,
             kind="recorder",
             group="storage",
-            settings=lambda: {"hub": hub, "path": str(installation.market_database)},
+            settings=lambda: {
+                "hub": hub,
+                "path": str(installation.market_database),
+                "url": settings.market_database.url.get_secret_value(),
+                "raw": settings.market_database.record_raw,
+                "days": settings.market_database.days,
+            },
             depends_on=(HUB,),
         ),
     ]

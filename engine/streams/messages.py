@@ -10,6 +10,7 @@
 | history.reply.NAME    | HistoryReply   | feed → whoever asked, NAME             |
 | watch                 | Watch          | engine → feed                          |
 | signals               | Signals        | bot → engine, recorder                 |
+| recorder.status       | RecorderStatus | recorder → engine, once a second       |
 | bot.status            | BotStatus      | bot → engine, once a second            |
 """
 
@@ -28,6 +29,7 @@ HISTORY_REPLY = "history.reply."
 WATCH = "watch"
 SIGNALS = "signals"
 BOT_STATUS = "bot.status"
+RECORDER_STATUS = "recorder.status"
 
 
 class Candles(msgspec.Struct, frozen=True, tag="candles"):
@@ -158,4 +160,33 @@ class BotStatus(msgspec.Struct, frozen=True, kw_only=True, tag="bot_status"):
     error: str = ""
 
 
-Message = Candles | Indicators | Quotes | FeedStatus | HistoryRequest | HistoryReply | Watch | Signals | BotStatus
+class RecorderStatus(msgspec.Struct, frozen=True, kw_only=True, tag="recorder_status"):
+    """How the market database keeps up. `lag` is the seconds from the arrival of a row to its commit."""
+
+    database: str
+    """A file or a server, without its password."""
+    rows: int
+    """Written since the recorder started."""
+    row_rate: float
+    lag: float
+    waiting: int
+    dropped: int
+    """Lost: too many rows waited, or the hub outran the recorder."""
+    refused: int
+    """Rows that no database may be given, such as one with NaN for a price."""
+    size_bytes: int
+    error: str = ""
+
+
+Message = (
+    Candles
+    | Indicators
+    | Quotes
+    | FeedStatus
+    | HistoryRequest
+    | HistoryReply
+    | Watch
+    | Signals
+    | BotStatus
+    | RecorderStatus
+)

@@ -3,102 +3,67 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import sqlite3
-from pathlib import Path
 
 import msgspec
 
-from engine.domain.market import Bar
 from engine.processes.child import Child
-from engine.storage.market import MarketDatabase
+from engine.storage.market.address import MarketAddress
+from engine.storage.market.recording import Recording
+from engine.storage.market.store import open_store
 from engine.streams.address import HubAddress
-from engine.streams.base import Delivery
-from engine.streams.messages import CANDLES, QUOTES, SIGNALS, Candles, Quotes, QuoteState, Signal, Signals
+from engine.streams.base import Subscription, Transport
+from engine.streams.messages import CANDLES, FEED_STATUS, INDICATORS, QUOTES, RECORDER_STATUS, SIGNALS
 from engine.streams.transport import open_hub
 
-log = logging.getLogger("recorder")
-
-WRITE_EVERY = 1.0
-MOST_WAITING = 200_000
-"""Rows that wait for a database that cannot be written; the oldest are dropped beyond it."""
+TOPICS = (CANDLES, INDICATORS, QUOTES, SIGNALS, FEED_STATUS)
+TELL_EVERY = 1.0
 
 
 class Settings(msgspec.Struct, kw_only=True):
     hub: HubAddress
-    path: str
-
-
-class Backlog:
-    """What waits to be written. Quotes are thinned to the last of each symbol in a batch."""
-
-    def __init__(self) -> None:
-        self.bars: list[Bar] = []
-        self.quotes: dict[str, QuoteState] = {}
-        self.signals: list[Signal] = []
-        self.dropped = 0
-
-    def take(self, batch: list[Delivery]) -> None:
-        for delivery in batch:
-            message = delivery.message
-            if isinstance(message, Candles):
-                self.bars += [bar for bar in message.bars if bar.closed]
-            elif isinstance(message, Quotes):
-                self.quotes.update((quote.symbol, quote) for quote in message.quotes)
-            elif isinstance(message, Signals):
-                self.signals += message.signals
-        for rows in (self.bars, self.signals):
-            excess = len(rows) - MOST_WAITING
-            if excess > 0:
-                del rows[:excess]
-                self.dropped += excess
+    path: str = ""
+    url: str = ""
+    """Of PostgreSQL; the file `path` is used where it is empty."""
+    raw: bool = True
+    days: dict[str, int] = {}
+    """That the rows of each table are kept, 0 = for ever."""
 
 
 async def main(child: Child[Settings]) -> None:
     settings = child.settings
-    database = await asyncio.to_thread(MarketDatabase, Path(settings.path))
+    address = MarketAddress(url=settings.url) if settings.url else MarketAddress(path=settings.path)
+    recording = Recording(address, open_store(address), child.clock, settings.days, raw=settings.raw)
     transport = open_hub(settings.hub, child.name, child.clock)
     await transport.start()
-    backlog = Backlog()
-    subscription = transport.subscribe([CANDLES, QUOTES, SIGNALS])
-    child.ready(settings.path)
-
-    async def listen() -> None:
-        async for batch in subscription:
-            backlog.take(batch)
-
-    listening = asyncio.create_task(listen())
-    failing = False
-    while not child.stopping.is_set():
-        await _pause(child.stopping, WRITE_EVERY)
-        failing = not await _write(child, database, backlog, failing)
-    listening.cancel()
-    await transport.close()
-    database.close()
-
-
-async def _write(child: Child[Settings], database: MarketDatabase, backlog: Backlog, failing: bool) -> bool:
-    """False when the database cannot be written; the rows stay in the backlog."""
-    bars, quotes, signals = backlog.bars, backlog.quotes, backlog.signals
-    if not (bars or quotes or signals):
-        return not failing
-    backlog.bars, backlog.quotes, backlog.signals = [], {}, []
+    subscription = transport.subscribe(TOPICS)
+    listening = asyncio.create_task(_listen(subscription, recording))
+    telling = asyncio.create_task(_tell(child, transport, subscription, recording))
     try:
-        child.progress(await asyncio.to_thread(database.write, bars, list(quotes.values()), signals))
-    except sqlite3.Error as error:
-        backlog.bars[:0], backlog.signals[:0] = bars, signals
-        backlog.quotes = quotes | backlog.quotes
-        if not failing:
-            log.warning(
-                "The market database cannot be written: %s.",
-                error,
-                extra={"remedy": "Free space on the disk; rows wait in memory meanwhile.", "category": "data"},
-            )
-        return False
-    if failing:
-        log.warning("The market database can be written again; %d rows were lost.", backlog.dropped)
-        backlog.dropped = 0
-    return True
+        await recording.step()
+        child.ready(address.shown)
+        while not child.stopping.is_set():
+            await _pause(child.stopping, recording.pause)
+            child.progress(await recording.step())
+    finally:
+        for task in (listening, telling):
+            task.cancel()
+        await asyncio.gather(listening, telling, return_exceptions=True)
+        await transport.close()
+    await recording.finish()
+
+
+async def _listen(subscription: Subscription, recording: Recording) -> None:
+    async for batch in subscription:
+        recording.take(batch)
+
+
+async def _tell(child: Child[Settings], transport: Transport, subscription: Subscription, recording: Recording) -> None:
+    while True:
+        recording.hub_lost = subscription.dropped + subscription.gaps
+        status = recording.status()
+        transport.publish(RECORDER_STATUS, status)
+        child.detail(status.error or status.database)
+        await asyncio.sleep(TELL_EVERY)
 
 
 async def _pause(stopping: asyncio.Event, seconds: float) -> None:

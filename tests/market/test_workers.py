@@ -19,11 +19,21 @@ from engine.processes.specification import ProcessSpec, RestartPolicy
 from engine.processes.states import ProcessState
 from engine.processes.supervisor import Supervisor
 from engine.streams.address import private_hub_address
-from engine.streams.messages import Candles, FeedStatus, HistoryReply, HistoryRequest, Message, Quotes, Signals, Watch
+from engine.streams.messages import (
+    Candles,
+    FeedStatus,
+    HistoryReply,
+    HistoryRequest,
+    Message,
+    Quotes,
+    RecorderStatus,
+    Signals,
+    Watch,
+)
 from engine.streams.transport import HubTransport, open_hub
 from engine.views import ProcessRow, Table
 from tests.market.conftest import exchange
-from tests.storage.test_market import SIGNAL
+from tests.storage.market_rows import signal as a_signal
 from tests.waiting import until
 
 
@@ -89,8 +99,10 @@ async def test_the_feed_speaks_on_the_hub_and_the_recorder_writes_it_down(tmp_pa
         assert (reply.request_id, reply.error, len(reply.bars) > 20) == ("7", "", True)
         transport.publish("watch", Watch(add=["AAPL", "NOSUCH"]))
         await until(lambda: (s := found.last(FeedStatus)).symbols == ["AAPL", "SPY"] and s.unknown_symbols)
-        transport.publish("signals", Signals([SIGNAL]))
-        await until(lambda: count(path, "signals") and count(path, "bars") > 3 and count(path, "quotes"))
+        transport.publish("signals", Signals([a_signal()]))
+        await until(lambda: count(path, "processing_results") and count(path, "realtime_candles") > 3)
+        await until(lambda: all(count(path, name) for name in ("normalized_data", "stream_messages", "system_metrics")))
+        await until(lambda: (s := found.last(RecorderStatus)) and s.rows > 10 and s.size_bytes and not s.error)
         await found.supervisor.stop(["recorder"])
         assert sqlite_ok(path)
 

@@ -158,14 +158,12 @@ async def test_a_file_that_is_no_database_is_told_with_a_remedy(tmp_path: Path) 
     assert "move it aside" in error.value.remedy
 
 
-@pytest.mark.parametrize(("user", "error"), [("paddock:wrong", CredentialsError), ("nobody:x", CredentialsError)])
-async def test_a_wrong_password_is_told_without_showing_it(
-    postgres: Postgres, user: str, error: type[Exception]
-) -> None:
+@pytest.mark.parametrize("user", ["paddock:mistaken", "nobody:mistaken"])
+async def test_a_wrong_password_is_told_without_showing_it(postgres: Postgres, user: str) -> None:
     store = open_store(MarketAddress(url=f"postgresql://{user}@127.0.0.1:{postgres.port}/postgres"))
-    with pytest.raises(error) as told:
+    with pytest.raises(CredentialsError) as told:
         await store.open()
-    assert user.partition(":")[2] not in str(told.value).replace("password", "")
+    assert "mistaken" not in str(told.value)
 
 
 async def test_a_database_that_is_not_there_is_told_with_a_remedy(postgres: Postgres) -> None:

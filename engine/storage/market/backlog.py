@@ -13,12 +13,13 @@ from engine.storage.market.rows import (
     Row,
     candle_rows,
     feed_rows,
+    indicator_rows,
     quote_rows,
     refusal,
     signal_rows,
 )
 from engine.streams.base import Delivery
-from engine.streams.messages import Candles, FeedStatus, Quotes, Signals
+from engine.streams.messages import Candles, FeedStatus, Indicators, Quotes, Signals
 
 CHUNK = 1_000
 """Messages in one row of stream_messages."""
@@ -104,6 +105,8 @@ class Backlog:
             self.add("realtime_candles", candle_rows(message.bars), now)
         elif isinstance(message, Quotes):
             self.add("normalized_data", quote_rows(message.quotes), now)
+        elif isinstance(message, Indicators):
+            self.add("technical_indicators", indicator_rows(message), now)
         elif isinstance(message, Signals):
             self.add("processing_results", signal_rows(message.signals), now)
         elif isinstance(message, FeedStatus):

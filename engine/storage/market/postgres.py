@@ -25,7 +25,8 @@ REVISED = frozenset({"realtime_candles", "technical_indicators"})
 """Their rows often come again, so they always go through a staging table."""
 PARTITIONS_OF = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = $1::text::regclass"
 HAS_TIMESCALE = "SELECT EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'timescaledb')"
-HAS_TABLE = "SELECT to_regclass($1) IS NOT NULL"
+HAS_TABLE = "SELECT EXISTS (SELECT 1 FROM pg_tables WHERE schemaname = ANY (current_schemas(false)) AND tablename = $1)"
+"""Not to_regclass: it may answer from a cache that is older than the lock we waited for."""
 GONE = (
     OSError,
     asyncio.TimeoutError,
@@ -70,6 +71,11 @@ class PostgresStore:
             await self._create(connection, {part for table in KEYS for part in ahead(table, now)})
             gone = {table: await self._drop(connection, table, kept, now) for table, kept in days.items() if kept}
         return {table: rows for table, rows in gone.items() if rows}
+
+    async def size(self) -> int:
+        async with self._working() as connection:
+            found: int = await connection.fetchval("SELECT pg_database_size(current_database())")
+        return found
 
     async def state(self) -> State:
         async with self._working() as connection:

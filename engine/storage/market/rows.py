@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from math import isfinite
 
 from engine.domain.market import NANOSECONDS, Bar
-from engine.streams.messages import FeedStatus, QuoteState, Signal
+from engine.streams.messages import FeedStatus, Indicators, IndicatorValues, QuoteState, Signal
 
 Row = tuple[object, ...]
 
@@ -27,7 +27,8 @@ KEYS: dict[str, tuple[int, ...]] = {
 """Where each table's key is in its rows."""
 TIMES = {name: 2 if name == "realtime_candles" else 3 if name == "technical_indicators" else 0 for name in KEYS}
 """Where each table's time is in its rows."""
-REVISIONS = {"realtime_candles": 10, "technical_indicators": 5}
+REVISIONS = {"realtime_candles": 10}
+"""Where the number is by which a row replaces only the same or an older one."""
 
 
 def candle_rows(bars: Iterable[Bar]) -> Iterator[Row]:
@@ -42,6 +43,16 @@ def candle_rows(bars: Iterable[Bar]) -> Iterator[Row]:
 def quote_rows(quotes: Iterable[QuoteState]) -> Iterator[Row]:
     for q in quotes:
         yield q.timestamp, q.symbol, q.last, q.bid, q.ask, q.bid_size, q.ask_size, q.day_volume
+
+
+NAMES = IndicatorValues.__struct_fields__[2:]
+
+
+def indicator_rows(message: Indicators) -> Iterator[Row]:
+    timeframe = message.timeframe.value
+    for values in message.values:
+        for name in NAMES:
+            yield values.symbol, timeframe, name, values.timestamp, getattr(values, name)
 
 
 def signal_rows(signals: Iterable[Signal]) -> Iterator[Row]:

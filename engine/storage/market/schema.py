@@ -6,11 +6,14 @@ once, or a power cut, leave the old form or the new one.
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 HEAD = "0002"
 """The form that this version writes; a test holds it to the newest file in migrations/versions."""
 FOLDER = Path(__file__).with_name("migrations")
+_ALEMBIC = threading.Lock()
+"""Alembic's `op` and `context` are of the whole process."""
 VERSION_QUERY = "SELECT version_num FROM alembic_version"
 
 
@@ -40,8 +43,9 @@ def statements(dialect: str, current: str | None, target: str = HEAD, *, timesca
     config.attributes.update(dialect=dialect, statements=found, timescale=timescale)
     start = current or "base"
     down = target == "base" or (start != "base" and target < start)
-    (command.downgrade if down else command.upgrade)(config, f"{start}:{target}", sql=True)
-    return found.found
+    with _ALEMBIC:
+        (command.downgrade if down else command.upgrade)(config, f"{start}:{target}", sql=True)
+    return [*found.found, "DROP TABLE alembic_version"] if target == "base" else found.found
 
 
 def is_newer(current: str | None) -> bool:

@@ -44,12 +44,16 @@ class SqliteStore:
         return await asyncio.to_thread(self._write, batch)
 
     async def expire(self, days: Mapping[str, int], now: int) -> dict[str, int]:
-        """In slices, so that the recorder's other writers and readers wait for milliseconds only."""
-        gone: dict[str, int] = {}
-        for table, kept in days.items():
-            while kept and (count := await asyncio.to_thread(self._delete, table, now - kept * DAY)):
-                gone[table] = gone.get(table, 0) + count
-        return gone
+        """A slice of each table, so that what waits to be written waits for milliseconds only."""
+        gone = {
+            table: await asyncio.to_thread(self._delete, table, now - kept * DAY)
+            for table, kept in days.items()
+            if kept
+        }
+        return {table: rows for table, rows in gone.items() if rows}
+
+    async def size(self) -> int:
+        return size_of(self._path)
 
     async def state(self) -> State:
         return await asyncio.to_thread(self._state)

@@ -46,7 +46,14 @@ class Store(Protocol):
         ...
 
     async def expire(self, days: Mapping[str, int], now: int) -> dict[str, int]:
-        """Removes what is older than the days kept, 0 = for ever; rows, or partitions' rows, removed by table."""
+        """Removes what is older than the days kept, 0 = for ever; rows removed by table.
+
+        It takes a second at most: what is left goes at the next call, so call until nothing was removed.
+        """
+        ...
+
+    async def size(self) -> int:
+        """Bytes."""
         ...
 
     async def state(self) -> State: ...

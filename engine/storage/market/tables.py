@@ -71,7 +71,6 @@ technical_indicators = _table(
     _key("name"),
     _key("timestamp", BigInteger),
     _required("value"),
-    _required("revision", Integer, "0"),
 )
 
 system_metrics = _table(

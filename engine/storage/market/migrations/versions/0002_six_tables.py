@@ -98,7 +98,7 @@ def create_tables() -> None:
     )  # fmt: skip
     create(
         "technical_indicators", key("symbol"), key("timeframe"), key("name"), key("timestamp", sa.BigInteger),
-        required("value"), required("revision", sa.Integer, "0"), by_time=True,
+        required("value"), by_time=True,
     )  # fmt: skip
     create("system_metrics", key("timestamp", sa.BigInteger), key("process"), key("name"), required("value"))
     create(
