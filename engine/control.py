@@ -10,7 +10,7 @@ import msgspec
 
 from engine.backtest.result import BacktestResult, BacktestSpec, Progress
 from engine.domain.market import Bar, Timeframe
-from engine.domain.orders import OrderRequest
+from engine.domain.orders import OrderChanges, OrderRequest
 from engine.views import ProcessSample, Views
 
 
@@ -54,6 +54,8 @@ class EmergencyReport(msgspec.Struct, frozen=True, kw_only=True):
     open_orders: list[str]
     open_positions: list[str]
     milliseconds: float
+    final: bool = True
+    """False while it is not confirmed and goes on being tried."""
 
 
 class LogLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,6 +104,22 @@ class EngineControl(Protocol):
         """The verdict that `place_order` would meet now, without placing anything."""
         ...
 
+    async def replace_order(self, client_order_id: str, changes: OrderChanges) -> Placed:
+        """Change a working order; the outcome is that of the order which takes its place. Raises OrderError with the
+        reason when it cannot be changed that way; the order then works as before.
+        """
+        ...
+
+    def check_change(self, client_order_id: str, changes: OrderChanges) -> Verdict:
+        """The verdict that `replace_order` would meet now, without changing anything."""
+        ...
+
+    async def adopt_order(self, client_order_id: str, sleeve: str) -> None:
+        """Take an order that was placed elsewhere into a sleeve: from now on its fills are that sleeve's. Raises
+        OrderError with the reason.
+        """
+        ...
+
     def flight(self, client_order_id: str) -> list[Hop]:
         """What happened to an order of this run, step by step; empty for one of an earlier run."""
         ...
@@ -116,7 +134,15 @@ class EngineControl(Protocol):
         """Give what was traded outside (the external sleeve) to a sleeve. Raises PaddockError with the reason."""
         ...
 
-    async def emergency_stop(self, reason: str, flatten: bool = True) -> EmergencyReport: ...
+    async def emergency_stop(self, reason: str, flatten: bool = True) -> EmergencyReport:
+        """What is known after a few seconds. Unless that is final, it is tried on until the venue has confirmed it, and
+        `emergency_report` tells how it stands.
+        """
+        ...
+
+    def emergency_report(self) -> EmergencyReport | None:
+        """What is known by now of the newest emergency stop; None before the first."""
+        ...
 
     async def pause(self, reason: str) -> None:
         """Bots' signals are not acted on, also after a restart; orders by hand, cancels and protection go on."""

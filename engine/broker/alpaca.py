@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from engine.broker import wire
+from engine.broker import bodies, wire
 from engine.broker.address import VenueAddress
 from engine.broker.base import (
     Asset,
@@ -90,17 +90,15 @@ class AlpacaBroker:
 
     async def submit(self, order: Order) -> VenueOrder:
         await self._limiter.acquire(Use.ORDER)
-        body: dict[str, Any] = {
-            "symbol": order.symbol,
-            "qty": format(order.quantity, "f"),
-            "side": order.side.value,
-            "type": order.type.value,
-            "time_in_force": order.time_in_force.value,
-            "client_order_id": order.client_order_id,
-        }
-        body |= _terms(order)
+        return await self._send("POST", "/orders", bodies.placing(order))
+
+    async def replace(self, venue_order_id: str, order: Order) -> VenueOrder:
+        await self._limiter.acquire(Use.ORDER)
+        return await self._send("PATCH", f"/orders/{quote(venue_order_id)}", bodies.replacing(order))
+
+    async def _send(self, method: str, path: str, body: dict[str, Any]) -> VenueOrder:
         try:
-            return wire.order(await self._orders.request("POST", "/orders", body))
+            return wire.order(await self._orders.request(method, path, body))
         except NotSentError as error:
             if error.retry_after > 0:
                 self._limiter.exceeded()
@@ -131,7 +129,7 @@ class AlpacaBroker:
         return await self._find(path, {"client_order_id": client_order_id}, wire.order)
 
     async def order_by_id(self, venue_order_id: str) -> VenueOrder | None:
-        return await self._find(f"/orders/{quote(venue_order_id)}", None, wire.order)
+        return await self._find(f"/orders/{quote(venue_order_id)}", {"nested": "true"}, wire.order)
 
     async def open_orders(self) -> Sequence[VenueOrder]:
         return await self._order_pages({"status": "open"})
@@ -254,26 +252,6 @@ class AlpacaBroker:
                     raise as_unavailable(error) from error
             await asyncio.sleep(max(wait, READ_PAUSE * attempt))
             attempt += 1
-
-
-def _terms(order: Order) -> dict[str, Any]:
-    """What only some types of order have, as the venue names it."""
-    prices = {
-        "limit_price": order.limit_price,
-        "stop_price": order.stop_price,
-        "trail_price": order.trail_price,
-        "trail_percent": order.trail_percent,
-    }
-    terms: dict[str, Any] = {name: format(value, "f") for name, value in prices.items() if value is not None}
-    if order.extended_hours:
-        terms["extended_hours"] = True
-    if order.take_profit is not None:
-        terms["take_profit"] = {"limit_price": format(order.take_profit, "f")}
-    if order.stop_loss is not None:
-        terms["stop_loss"] = {"stop_price": format(order.stop_loss, "f")}
-    if order.take_profit is not None or order.stop_loss is not None:
-        terms["order_class"] = "bracket" if order.take_profit and order.stop_loss else "oto"
-    return terms
 
 
 def _parsed(parse: Callable[[Any], T], fields: Any) -> T:

@@ -13,7 +13,7 @@ from typing import Protocol
 import msgspec
 
 from engine.domain.errors import OrderError
-from engine.domain.orders import Order, OrderStatus, OrderType, Side, TimeInForce
+from engine.domain.orders import Order, OrderClass, OrderStatus, OrderType, Side, TimeInForce
 from engine.domain.portfolio import Account, VenuePosition
 
 
@@ -63,6 +63,14 @@ class VenueOrder(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: int = 0
     replaced_by: str = ""
     """Venue id of the successor, when status is REPLACED."""
+    replaces: str = ""
+    """Venue id of the order whose place it took."""
+    order_class: OrderClass = OrderClass.SIMPLE
+    stop_price: Decimal | None = None
+    trail_price: Decimal | None = None
+    trail_percent: Decimal | None = None
+    legs: tuple[VenueOrder, ...] = ()
+    """The exits that it brought along, where the venue shows them; none is no proof that there are none."""
     reject_reason: str = ""
 
 
@@ -137,6 +145,14 @@ class Broker(Protocol):
         """One attempt. Raises OrderRefusedError, DuplicateOrderError, NotSentError, OutcomeUnknownError, CredentialsError."""
         ...
 
+    async def replace(self, venue_order_id: str, order: Order) -> VenueOrder:
+        """One attempt to put `order` in the place of the working one. `order.quantity` counts what that one has filled.
+
+        Raises what `submit` raises. That the venue refuses it after an unclear answer is no proof that an earlier
+        attempt did not land: by then the working order may be replaced.
+        """
+        ...
+
     async def cancel(self, venue_order_id: str) -> None:
         """Ask for the cancel; the stream or a read tells the end. An order that is already final is no error.
 
@@ -150,7 +166,9 @@ class Broker(Protocol):
 
     async def order_by_client_id(self, client_order_id: str) -> VenueOrder | None: ...
 
-    async def order_by_id(self, venue_order_id: str) -> VenueOrder | None: ...
+    async def order_by_id(self, venue_order_id: str) -> VenueOrder | None:
+        """With its legs."""
+        ...
 
     async def open_orders(self) -> Sequence[VenueOrder]: ...
 

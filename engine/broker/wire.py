@@ -10,7 +10,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from engine.broker.base import Asset, MarketClock, TradeUpdate, VenueBooking, VenueFill, VenueOrder
-from engine.domain.orders import OrderStatus, OrderType, Side, TimeInForce
+from engine.domain.orders import OrderClass, OrderStatus, OrderType, Side, TimeInForce
 from engine.domain.portfolio import Account, VenuePosition
 from engine.domain.timestamps import parse_rfc3339
 
@@ -38,6 +38,12 @@ def order(fields: Fields) -> VenueOrder:
         created_at=moment(fields.get("created_at")),
         updated_at=moment(fields.get("updated_at")),
         replaced_by=str(fields.get("replaced_by") or ""),
+        replaces=str(fields.get("replaces") or ""),
+        order_class=order_class(fields.get("order_class")),
+        stop_price=amount(fields.get("stop_price")),
+        trail_price=amount(fields.get("trail_price")),
+        trail_percent=amount(fields.get("trail_percent")),
+        legs=tuple(order(leg) for leg in fields.get("legs") or ()),
         reject_reason=str(fields.get("reject_reason") or ""),
     )
 
@@ -48,6 +54,14 @@ def status(word: str) -> OrderStatus:
         return OrderStatus(word)
     except ValueError:
         return _OTHER_STATUSES.get(word, OrderStatus.ACCEPTED)
+
+
+def order_class(word: object) -> OrderClass:
+    """A class that nobody knows yet is taken for an order of its own."""
+    try:
+        return OrderClass(str(word or ""))
+    except ValueError:
+        return OrderClass.SIMPLE
 
 
 def fill_activity(fields: Fields) -> VenueFill:

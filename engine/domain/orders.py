@@ -87,6 +87,25 @@ MANUAL_SLEEVE = "manual"
 """The sleeve that holds what a person trades by hand."""
 
 
+class OrderClass(StrEnum):
+    """What an order brings along. BRACKET: an entry with both exits. OTO: an entry with one. OCO: two exits, no entry,
+    of which the take-profit is the parent and the stop-loss its leg.
+    """
+
+    SIMPLE = ""
+    BRACKET = "bracket"
+    OTO = "oto"
+    OCO = "oco"
+
+
+class Role(StrEnum):
+    """What an order is for within its group."""
+
+    NONE = ""
+    TAKE_PROFIT = "take profit"
+    STOP_LOSS = "stop loss"
+
+
 class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What somebody wants done, before any id or check: from the ticket, or from a bot's target."""
 
@@ -110,12 +129,25 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Limit price of a bracket's first exit."""
     stop_loss: Decimal | None = None
     """Stop price of a bracket's second exit."""
+    one_cancels_other: bool = False
+    """No entry: `limit_price` takes the profit of what is held, `stop_loss` ends its loss, and one cancels the other."""
     parent_id: str = ""
     """What several orders are slices of, such as one TWAP; empty for an order of its own."""
     parent_quantity: Decimal | None = None
     """All slices of the parent together may trade this much."""
     expires_at: int = 0
     """After this time, int nanoseconds UTC, it is not placed any more; 0 = never. For bots' signals."""
+
+
+class OrderChanges(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person wants different in a working order; None leaves it as it is."""
+
+    quantity: Decimal | None = None
+    """Units in all, what has been filled included."""
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    trail: Decimal | None = None
+    """Distance of a trailing stop, in dollars or in percent as the order has it."""
 
 
 class Order(msgspec.Struct, kw_only=True):
@@ -148,6 +180,16 @@ class Order(msgspec.Struct, kw_only=True):
     take_profit: Decimal | None = None
     stop_loss: Decimal | None = None
     parent_id: str = ""
+    order_class: OrderClass = OrderClass.SIMPLE
+    role: Role = Role.NONE
+    leg_of: str = ""
+    """client_order_id of the order that brought this one along as its exit; empty for an order of its own."""
+    replaces: str = ""
+    """client_order_id of the order whose place this one takes, or was to take."""
+    told_at: int = 0
+    """Venue time of the newest word on it that was believed; int nanoseconds, 0 = none."""
+    adopted_at: int = 0
+    """Venue time from which on the fills of a foreign order that was adopted are its sleeve's; 0 = all are."""
 
     @property
     def remaining(self) -> Decimal:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.bus import Bus
 from engine.clock import Clock, IdFactory
-from engine.control import Verdict
+from engine.control import EmergencyReport, Verdict
 from engine.domain.events import Priority, RiskEvent, Severity, SystemEvent, TradingState
 from engine.domain.orders import Fill, Order
 from engine.execution.reconcile import Findings
@@ -63,6 +63,35 @@ class Alarms:
             "It is being cancelled if it is still open.",
             Severity.ERROR,
         )
+
+    def not_replaced(self, old: Order, said: str) -> None:
+        self.alert(
+            "orders",
+            f"{old.client_order_id} was not changed: {said}",
+            "It keeps working as it was; change it again, or cancel it.",
+            Severity.WARNING,
+        )
+
+    def adopted(self, order: Order) -> None:
+        before = f" What it filled before, {order.filled_quantity:f}, stays outside." if order.filled_quantity else ""
+        self.alert(
+            "orders",
+            f"{order.client_order_id}, placed elsewhere, belongs to {order.sleeve} now.{before}",
+            "",
+            Severity.INFO,
+        )
+
+    def not_stopped(self) -> None:
+        self.alert(
+            "emergency stop",
+            "The venue has not confirmed the emergency stop yet. Trading is halted here; the cancels go on being sent.",
+            "Check the account at the venue itself; this goes on until the venue confirms it.",
+            Severity.CRITICAL,
+        )
+
+    def stopped(self, report: EmergencyReport) -> None:
+        remedy = "" if report.flat else "Look at what remains at the venue itself."
+        self.alert("emergency stop", report.text, remedy, Severity.INFO if report.flat else Severity.WARNING)
 
     def found(self, findings: Findings) -> None:
         for client_order_id in findings.missing:

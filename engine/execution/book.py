@@ -11,30 +11,17 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
-import msgspec
-
 from engine.broker.base import VenueFill, VenueOrder
-from engine.domain.orders import Fill, Order, OrderRequest, OrderStatus
+from engine.domain.orders import Fill, Order, OrderStatus
+from engine.execution import news
+from engine.execution.families import Families
+from engine.execution.making import join, order_found, succeed
+from engine.execution.transitions import OrderStates
 from engine.portfolio.positions import EXTERNAL_SLEEVE
 from engine.risk.recent import RecentOrders
 
 ORDERS_KEPT = 5_000
 PARENTS_KEPT = 500
-
-_S = OrderStatus
-_PROGRESS = {
-    _S.INTENT: 0,
-    _S.SENT: 1,
-    _S.UNRESOLVED: 2,
-    _S.ACCEPTED: 3,
-    _S.PENDING_NEW: 3,
-    _S.HELD: 3,
-    _S.NEW: 4,
-    _S.PARTIALLY_FILLED: 5,
-    _S.PENDING_REPLACE: 6,
-    _S.PENDING_CANCEL: 6,
-}
-"""How far along a state is; a state further back than ours is old news."""
 
 
 class OrderBook:
@@ -49,6 +36,8 @@ class OrderBook:
         self._open: dict[str, Order] = {}
         self._open_in: dict[str, dict[str, Order]] = {}
         self._slices: dict[str, list[Order]] = {}
+        self.families = Families()
+        self.states = OrderStates()
         self.recent = RecentOrders()
         """Orders of our own that passed the gate."""
         self.touched: set[str] = set()
@@ -60,6 +49,8 @@ class OrderBook:
     def restore(self, orders: Iterable[Order], fills: Iterable[Fill]) -> None:
         for order in orders:
             self.add(order)
+        for order in list(self._orders.values()):
+            self.families.inherit(order)
         for fill in fills:
             self._executions.add(fill.execution_id)
             self._count(fill)
@@ -68,8 +59,9 @@ class OrderBook:
         self._orders[order.client_order_id] = order
         if order.venue_order_id:
             self._by_venue_id[order.venue_order_id] = order.client_order_id
+        self.families.note(order)
         self.note(order)
-        if not order.foreign and order.status is not OrderStatus.BLOCKED:
+        if not order.foreign and not order.leg_of and order.status is not OrderStatus.BLOCKED:
             self.recent.note(order)
             self._note_slice(order)
         self._forget_old()
@@ -116,31 +108,67 @@ class OrderBook:
         return self._filled.get(order.client_order_id, Decimal(0))
 
     def take_order(self, said: VenueOrder, now: int) -> Order | None:
-        """Believe what is news; the changed order, or None. An order we do not know is added, as foreign or ours."""
+        """Believe what is news; the changed order, or None. One that we do not know is added, as foreign or ours, unless
+        it may be an exit that its order has not told us of yet: then the order must tell first.
+        """
         order = self._orders.get(said.client_order_id)
         if order is None:
-            order = self._adopt(said, now)
-            self.add(order)
-            return order
-        before = (order.status, order.filled_quantity, order.venue_order_id, order.average_fill_price)
+            return None if self._may_be_exit(said) else self._find(said, now)
+        before = _seen(order)
         first_seen = not order.venue_order_id
         if first_seen:
             order.venue_order_id = said.venue_order_id
             self._by_venue_id[said.venue_order_id] = order.client_order_id
         elif order.venue_order_id != said.venue_order_id:
             return None
+        self._follow_quantity(order, said, first_seen)
         if said.filled_quantity > order.filled_quantity:
             order.filled_quantity = said.filled_quantity
             order.average_fill_price = said.average_fill_price
-        if _is_news(order, said, first_seen):
-            order.status = said.status
-            order.message = said.reject_reason or order.message
+        if news.is_news(order, said, first_seen):
+            self.states.change_state(order, said.status, said.reject_reason or None)
+        order.told_at = max(order.told_at, said.updated_at)
         self._finish_if_filled(order)
-        if before == (order.status, order.filled_quantity, order.venue_order_id, order.average_fill_price):
+        if before == _seen(order):
             return None
         order.updated_at = now
         self.note(order)
         return order
+
+    def take_leg(self, said: VenueOrder, parent: Order, now: int) -> Order | None:
+        """Believe what is said of an exit of `parent`, as `take_order` does."""
+        leg = self._orders.get(said.client_order_id)
+        if leg is None:
+            leg = order_found(said, self._prefix, now)
+            join(leg, parent)
+            self.add(leg)
+            return leg
+        if leg.leg_of:
+            return self.take_order(said, now)
+        self.take_order(said, now)
+        join(leg, parent)
+        self.families.note(leg)
+        self.note(leg)
+        return leg
+
+    def inherit(self, order: Order) -> list[Order]:
+        """Exits that have moved to another order, now that `order` has changed."""
+        old = self._orders.get(order.replaces)
+        moved = self.families.inherit(order) + ([] if old is None else self.families.inherit(old))
+        for leg in moved:
+            self.note(leg)
+        return moved
+
+    def line(self, order: Order) -> list[Order]:
+        """The order, those whose place it took, and those that took its place, as far as they are known."""
+        found, waiting = list[Order](), [order]
+        while waiting:
+            one = waiting.pop()
+            if one not in found:
+                found.append(one)
+                before = self._orders.get(one.replaces)
+                waiting += self.families.successors(one) + ([] if before is None else [before])
+        return found
 
     def take_fill(self, said: VenueFill, now: int) -> tuple[Order, Fill] | None:
         """None for an execution we have, and for one of an order we do not know: that one waits for its order."""
@@ -162,15 +190,15 @@ class OrderBook:
             quantity=said.quantity,
             price=said.price,
             timestamp=said.timestamp,
-            sleeve=order.sleeve,
+            sleeve=EXTERNAL_SLEEVE if order.adopted_at and said.timestamp <= order.adopted_at else order.sleeve,
         )
         self._count(fill)
         known = self._filled[order.client_order_id]
         if known >= order.filled_quantity:
             order.filled_quantity = known
             order.average_fill_price = self._value[order.client_order_id] / known
-        if order.status in _PROGRESS and _PROGRESS[order.status] < _PROGRESS[_S.PARTIALLY_FILLED]:
-            order.status = _S.PARTIALLY_FILLED
+        if news.is_partial(order.status):
+            self.states.change_state(order, OrderStatus.PARTIALLY_FILLED)
         self._finish_if_filled(order)
         order.updated_at = now
         self.note(order)
@@ -187,31 +215,28 @@ class OrderBook:
         """Orders of which the venue says that more was filled than we have executions of."""
         return [order for order in self._orders.values() if order.filled_quantity > self.filled(order)]
 
-    def _adopt(self, said: VenueOrder, now: int) -> Order:
-        ours = said.client_order_id.startswith(self._prefix)
-        sleeve = said.client_order_id.removeprefix(self._prefix).rpartition("-")[0] if ours else EXTERNAL_SLEEVE
-        return Order(
-            client_order_id=said.client_order_id,
-            symbol=said.symbol,
-            side=said.side,
-            quantity=said.quantity,
-            type=said.type,
-            time_in_force=said.time_in_force,
-            sleeve=sleeve,
-            created_at=said.created_at or now,
-            status=said.status,
-            limit_price=said.limit_price,
-            venue_order_id=said.venue_order_id,
-            filled_quantity=said.filled_quantity,
-            average_fill_price=said.average_fill_price,
-            updated_at=now,
-            foreign=not ours,
-            message=said.reject_reason,
-        )
+    def _find(self, said: VenueOrder, now: int) -> Order:
+        order = order_found(said, self._prefix, now)
+        old = self.by_venue_id(said.replaces) if said.replaces else None
+        if old is not None:
+            succeed(order, old)
+        self.add(order)
+        return order
+
+    def _may_be_exit(self, said: VenueOrder) -> bool:
+        if said.client_order_id.startswith(self._prefix) or self.by_venue_id(said.replaces) is not None:
+            return False
+        return any(order.symbol == said.symbol and not order.foreign for order in self.families.childless())
+
+    def _follow_quantity(self, order: Order, said: VenueOrder, first_seen: bool) -> None:
+        """An exit shrinks when its sibling fills, and a replacement has what the one before left."""
+        shrinks = (order.leg_of or order.role) and said.updated_at >= order.told_at
+        if (order.replaces and first_seen) or shrinks:
+            order.quantity = said.quantity
 
     def _finish_if_filled(self, order: Order) -> None:
         if order.filled_quantity >= order.quantity > 0 and not order.status.is_final:
-            order.status = _S.FILLED
+            self.states.change_state(order, OrderStatus.FILLED)
 
     def _count(self, fill: Fill) -> None:
         key = fill.client_order_id
@@ -232,40 +257,10 @@ class OrderBook:
             if order.status.is_final:
                 del self._orders[key]
                 self._by_venue_id.pop(order.venue_order_id, None)
+                self.families.forget(order)
                 return
 
 
-def _is_news(order: Order, said: VenueOrder, first_seen: bool) -> bool:
-    if order.status.is_final:
-        # Only one thing is truer than our own "rejected": that the venue has it after all. The venue's word stays.
-        return first_seen and order.status is _S.REJECTED and said.status is not _S.REJECTED
-    return said.status.is_final or _PROGRESS.get(said.status, 3) > _PROGRESS.get(order.status, 3)
-
-
-def copy_of(order: Order) -> Order:
-    """An order as it is now, for an event that outlives this moment."""
-    return msgspec.structs.replace(order)
-
-
-def order_of(request: OrderRequest, client_order_id: str, now: int) -> Order:
-    """A new order, not yet written down."""
-    return Order(
-        client_order_id=client_order_id,
-        symbol=request.symbol,
-        side=request.side,
-        quantity=request.quantity,
-        type=request.type,
-        time_in_force=request.time_in_force,
-        limit_price=request.limit_price,
-        sleeve=request.sleeve,
-        created_at=now,
-        updated_at=now,
-        cause_id=request.cause_id,
-        stop_price=request.stop_price,
-        trail_price=request.trail_price,
-        trail_percent=request.trail_percent,
-        extended_hours=request.extended_hours,
-        take_profit=request.take_profit,
-        stop_loss=request.stop_loss,
-        parent_id=request.parent_id,
-    )
+def _seen(order: Order) -> tuple[object, ...]:
+    """What makes a difference to anybody."""
+    return (order.status, order.filled_quantity, order.venue_order_id, order.average_fill_price, order.quantity)

@@ -13,7 +13,7 @@ from engine.domain.orders import Order
 from engine.execution.alarms import Alarms
 from engine.execution.ledger import Ledger
 
-Spawn = Callable[[Coroutine[Any, Any, None], str], None]
+Spawn = Callable[[Coroutine[Any, Any, None], str], object]
 
 
 class Cancels:
@@ -28,8 +28,14 @@ class Cancels:
         order = self._ledger.book.get(client_order_id)
         if order is None:
             raise OrderError(f"There is no order {client_order_id}.", "Refresh the list of orders.")
-        if order.status.is_final:
-            return
+        alive = [one for one in self._ledger.book.line(order) if one.is_open]
+        # While one takes the place of another nobody knows which of them lives, so each is cancelled.
+        done = await asyncio.gather(*map(self._ask, alive), return_exceptions=True)
+        for failure in done:
+            if failure is not None:
+                raise failure
+
+    async def _ask(self, order: Order) -> None:
         await self._note(order)
         if order.venue_order_id:
             await self._broker.cancel(order.venue_order_id)
@@ -55,7 +61,7 @@ class Cancels:
         """Ask for what somebody wanted cancelled before the venue had it, or could be asked."""
         for order in orders:
             if order.cancel_wanted and order.is_open and order.venue_order_id:
-                self._spawn(self.one(order.client_order_id), "cancel unwanted")
+                self._spawn(self._ask(order), "cancel unwanted")
 
     async def _note(self, order: Order) -> None:
         """Written down first where the venue cannot be asked yet, or a crash would leave it to be filled."""

@@ -45,9 +45,11 @@ class EmergencyStop:
         self._closing: set[asyncio.Task[str]] = set()
         self._steps: list[str] = []
         self._started = clock.monotonic()
+        self._flatten = False
 
     async def run(self, flatten: bool) -> EmergencyReport:
         """Never raises for what the venue does: that is in the report."""
+        self._flatten = flatten
         self._step("trading halted")
         cancelled = await self._cancel_all()
         if await self._landed():
@@ -60,7 +62,12 @@ class EmergencyStop:
                 await self._close_all(positions)
                 positions = await self._until_none(self._flattening.held, "open positions")
             orders = await self._ask(self._broker.open_orders, "open orders")
-        return self._report(orders, positions, flatten)
+        return self._report(orders, positions)
+
+    def so_far(self) -> EmergencyReport:
+        """While it runs."""
+        text = f"NOT CONFIRMED yet at {self._time()}: trading is halted here, and the venue goes on being asked."
+        return self._made(text, flat=False, final=False, orders=self._perhaps(), positions=[])
 
     async def _cancel_all(self) -> bool:
         """Whether the venue took it."""
@@ -150,28 +157,40 @@ class EmergencyStop:
         self._steps.append(f"{elapsed:7.0f} ms  {text}")
 
     def _report(
-        self, orders: Sequence[VenueOrder] | None, positions: Sequence[VenuePosition] | None, flatten: bool
+        self, orders: Sequence[VenueOrder] | None, positions: Sequence[VenuePosition] | None
     ) -> EmergencyReport:
-        at = datetime.fromtimestamp(self._clock.now() / NANOSECONDS, UTC).strftime("%H:%M:%S UTC")
+        at = self._time()
         left = [f"order {o.side.value} {o.quantity} {o.symbol} ({o.client_order_id})" for o in orders or ()]
-        left += [f"perhaps {o.side.value} {o.quantity} {o.symbol} ({o.client_order_id})" for o in self._doubtful()]
+        left += self._perhaps()
         held = [_worded(position) for position in positions or ()]
         certain = orders is not None and positions is not None
         flat = certain and not left and not held
         if flat:
-            text = f"FLAT CONFIRMED at {at}" if flatten else f"NO ORDER OPEN, confirmed at {at}; positions are kept"
+            text = (
+                f"FLAT CONFIRMED at {at}" if self._flatten else f"NO ORDER OPEN, confirmed at {at}; positions are kept"
+            )
         elif certain:
             text = f"NOT FLAT at {at}; remaining: " + "; ".join(left + held)
         else:
             text = f"NOT CONFIRMED at {at}: the venue does not answer. Check the account at the venue itself."
+        return self._made(text, flat=flat and self._flatten, final=certain and not left, orders=left, positions=held)
+
+    def _made(self, text: str, *, flat: bool, final: bool, orders: list[str], positions: list[str]) -> EmergencyReport:
         return EmergencyReport(
-            flat=flat and flatten,
+            flat=flat,
             text=text,
-            steps=self._steps,
-            open_orders=left,
-            open_positions=held,
+            steps=list(self._steps),
+            open_orders=orders,
+            open_positions=positions,
             milliseconds=(self._clock.monotonic() - self._started) * 1000,
+            final=final,
         )
+
+    def _perhaps(self) -> list[str]:
+        return [f"perhaps {o.side.value} {o.quantity} {o.symbol} ({o.client_order_id})" for o in self._doubtful()]
+
+    def _time(self) -> str:
+        return datetime.fromtimestamp(self._clock.now() / NANOSECONDS, UTC).strftime("%H:%M:%S UTC")
 
 
 def _outcome(task: asyncio.Future[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -12,13 +12,15 @@ from engine.bus import Bus
 from engine.clock import Clock, IdFactory
 from engine.domain.events import ExecutionEvent, OrderEvent, Priority
 from engine.domain.orders import Fill, Order, OrderStatus, Side
-from engine.domain.portfolio import ZERO, CostBasis, Position
-from engine.execution.book import OrderBook, copy_of
+from engine.domain.portfolio import CostBasis, Position
+from engine.execution.book import OrderBook
 from engine.execution.bookkeeping import Bookkeeper
+from engine.execution.making import copy_of
 from engine.execution.write_behind import WriteBehind
 from engine.portfolio.positions import Positions
 from engine.portfolio.state import PortfolioState
-from engine.risk.valuation import Sums, exposure, working_value
+from engine.risk.groups import value_of
+from engine.risk.valuation import Sums, exposure
 from engine.storage.journal import Journal
 from engine.storage.trail import Recovered
 
@@ -66,7 +68,7 @@ class Ledger:
         and the venue is asked. An intent that was durable by itself would say no more, and cost a second sync.
         """
         intent = copy_of(order)
-        order.status = OrderStatus.SENT
+        self.book.states.change_state(order, OrderStatus.SENT)
         self.book.note(order)
         await self._journal.append(intent, order)
         self._announce(intent)
@@ -79,18 +81,36 @@ class Ledger:
         self._announce(order)
 
     def take_order(self, said: VenueOrder) -> None:
+        """With its exits, where they are told with it."""
         known = self.book.get(said.client_order_id)
         doubtful = known is not None and known.status is OrderStatus.UNRESOLVED
         changed = self.book.take_order(said, self._clock.now())
         if changed is not None:
             surfaced = doubtful and changed.status is not OrderStatus.UNRESOLVED
             changed.cancel_wanted = changed.cancel_wanted or surfaced
-            self.behind.write(changed)
-            self._announce(changed)
+            self._tell(changed)
             if surfaced:
                 self._on_surface(changed)
+        order = self.book.get(said.client_order_id)
+        if order is None:
+            return
+        for leg in said.legs:
+            self._take_leg(leg, order)
         for fill in self.book.claim_orphans(said.venue_order_id):
             self.take_fill(fill)
+
+    def _take_leg(self, said: VenueOrder, parent: Order) -> None:
+        changed = self.book.take_leg(said, parent, self._clock.now())
+        if changed is not None:
+            self._tell(changed)
+        for fill in self.book.claim_orphans(said.venue_order_id):
+            self.take_fill(fill)
+
+    def _tell(self, changed: Order) -> None:
+        """Write it down and announce it, with the exits that moved because of it."""
+        for order in (changed, *self.book.inherit(changed)):
+            self.behind.write(order)
+            self._announce(order)
 
     def take_fill(self, said: VenueFill) -> None:
         taken = self.book.take_fill(said, self._clock.now())
@@ -106,6 +126,11 @@ class Ledger:
         self._bus.publish(event, Priority.URGENT)
         self._announce(order)
         self._on_fill(fill)
+
+    def change_state(self, order: Order, to: OrderStatus, message: str) -> None:
+        """Our own step, with the reason: written behind, told at once."""
+        if self.book.states.change_state(order, to, message):
+            self.settle(order)
 
     def settle(self, order: Order) -> None:
         """Our own change to an order: written behind, told at once."""
@@ -141,10 +166,12 @@ class Ledger:
         return self._exposures.total
 
     def _exposure(self, symbol: str, price: Decimal) -> Decimal:
-        values = {Side.BUY: ZERO, Side.SELL: ZERO}
-        for order in self.book.open_in(symbol):
-            values[order.side] += working_value(order, price)
-        return exposure(self.positions.net(symbol) * price, values[Side.BUY], values[Side.SELL])
+        return self.exposure_of(symbol, self.book.open_in(symbol), price)
+
+    def exposure_of(self, symbol: str, working: Sequence[Order], price: Decimal) -> Decimal:
+        """Dollars: the most that the position in `symbol` and these open orders can come to."""
+        held = self.positions.net(symbol) * price
+        return exposure(held, value_of(working, Side.BUY, price), value_of(working, Side.SELL, price))
 
     def quiet_for(self, symbol: str) -> float:
         """Seconds since an order of ours in `symbol` changed, or since the start if it did in an earlier run; infinite

@@ -16,6 +16,7 @@ from engine.clock import Clock
 from engine.domain.market import NANOSECONDS
 from engine.domain.orders import Order, OrderStatus
 from engine.execution.ledger import Ledger
+from engine.execution.succession import can_still_come, line_of
 from engine.portfolio.bookings import KINDS
 
 log = logging.getLogger(__name__)
@@ -53,11 +54,13 @@ class Reconciler:
         self._life = round((life + LIFE_MARGIN) * NANOSECONDS)
         self._since: int | None = None
         self._looked: dict[str, int] = {}
+        self._looked_for_exits: dict[str, int] = {}
         self._suspected: dict[str, tuple[float, tuple[Decimal, int]]] = {}
 
     async def orders(self) -> Findings:
         """Raises UnavailableError or CredentialsError when the venue cannot be asked."""
         book = self._ledger.book
+        await self.exits()
         before = [order for order in book.open if order.status is not OrderStatus.INTENT]
         listed = {order.client_order_id: order for order in await self._broker.open_orders()}
         for said in listed.values():
@@ -69,6 +72,32 @@ class Reconciler:
         ]
         await self.fills()
         return Findings(missing=missing)
+
+    async def exits(self) -> None:
+        """Look for the exits of orders that must have some; the venue's lists do not tell whose they are.
+
+        Raises UnavailableError or CredentialsError when the venue cannot be asked.
+        """
+        for order in self._ledger.book.families.childless():
+            said = await self._broker.order_by_client_id(order.client_order_id)
+            if said is None:
+                continue
+            said = await self._broker.order_by_id(said.venue_order_id)
+            if said is not None:
+                self._ledger.take_order(said)
+            self._look_again(order)
+
+    async def follow(self, venue_order_id: str) -> None:
+        """Take in what took the place of an order. Raises as `exits` does."""
+        for said in await line_of(self._broker, venue_order_id):
+            self._ledger.take_order(said)
+
+    def _look_again(self, order: Order) -> None:
+        looked = self._looked_for_exits.get(order.client_order_id, 0) + 1
+        self._looked_for_exits[order.client_order_id] = looked
+        if looked >= TRIES or self._ledger.book.families.legs(order):
+            del self._looked_for_exits[order.client_order_id]
+            self._ledger.book.families.give_up_on(order)
 
     async def fills(self) -> None:
         if self._since is None:
@@ -170,21 +199,26 @@ class Reconciler:
     async def _ask(self, order: Order) -> bool:
         """Look one order up; False when the venue had it once and does not know it now."""
         said = await self._broker.order_by_client_id(order.client_order_id)
-        seen: set[str] = set()
-        while said is not None and said.status is OrderStatus.REPLACED and said.replaced_by not in seen:
-            self._ledger.take_order(said)
-            seen.add(said.replaced_by)
-            said = await self._broker.order_by_id(said.replaced_by)
         if said is not None:
             self._ledger.take_order(said)
+            await self.follow(said.replaced_by)
             return True
-        if order.status is OrderStatus.SENT and self._clock.now() - order.created_at > self._life:
+        if order.replaces and not await self._can_come(order):
+            self._ledger.change_state(order, OrderStatus.REJECTED, "The order that it was to replace had ended.")
+        age = self._clock.now() - order.created_at
+        if order.status is OrderStatus.SENT and age > self._life:
             # Sent by a process that did not live to hear the answer. Its exposure stays reserved.
-            order.status = OrderStatus.UNRESOLVED
-            order.message = "The venue does not show it."
-            self._ledger.settle(order)
-        elif order.status is OrderStatus.UNRESOLVED and self._clock.now() - order.created_at > WATCH:
-            order.status = OrderStatus.REJECTED
-            order.message = "The venue never showed it in 24 hours."
-            self._ledger.settle(order)
+            self._ledger.change_state(order, OrderStatus.UNRESOLVED, "The venue does not show it.")
+        elif order.status is OrderStatus.UNRESOLVED and age > WATCH:
+            self._ledger.change_state(order, OrderStatus.REJECTED, "The venue never showed it in 24 hours.")
         return not order.venue_order_id
+
+    async def _can_come(self, order: Order) -> bool:
+        """Whether a replacement that the venue does not show may still take place; what became of the old one is taken in."""
+        old = self._ledger.book.get(order.replaces)
+        if old is None or order.venue_order_id:
+            return True
+        line = await line_of(self._broker, old.venue_order_id)
+        for said in line:
+            self._ledger.take_order(said)
+        return can_still_come(order, line)

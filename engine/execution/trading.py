@@ -1,38 +1,43 @@
-"""The trading core: places, cancels and follows orders, keeps the trading state, and repairs itself by asking the venue.
+"""The trading core: places, changes, cancels and follows orders, keeps the trading state, and repairs itself by asking.
 
 Everything that changes money goes through here: a person's ticket, a bot's signal, the emergency stop.
 """
 
 from __future__ import annotations
 
-import asyncio
 import functools
-import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
 
 from engine.broker.base import Broker, TradeUpdate
 from engine.bus import Bus
 from engine.clock import Clock, IdFactory
 from engine.control import EmergencyReport, Placed, Verdict
-from engine.domain.errors import OrderError, PaddockError
-from engine.domain.events import PortfolioEvent, Severity, TradingState
+from engine.domain.errors import OrderError
+from engine.domain.events import PortfolioEvent, TradingState
 from engine.domain.market import is_crypto
-from engine.domain.orders import Fill, Order, OrderRequest, OrderStatus
-from engine.domain.portfolio import ZERO, Account, CostBasis
+from engine.domain.orders import Fill, Order, OrderChanges, OrderRequest, OrderStatus
+from engine.domain.portfolio import Account, CostBasis
+from engine.execution.adoption import Adoption
 from engine.execution.alarms import Alarms
 from engine.execution.assets import AssetBook
-from engine.execution.book import order_of
+from engine.execution.background import Background
 from engine.execution.cancels import Cancels
+from engine.execution.dispatch import Dispatch
 from engine.execution.emergency import EmergencyStop
 from engine.execution.flatten import Flattening
 from engine.execution.flight import FlightRecorder
 from engine.execution.ledger import Ledger
-from engine.execution.reconcile import Findings, Reconciler
+from engine.execution.making import order_of
+from engine.execution.pictures import Pictures
+from engine.execution.reconcile import Reconciler
+from engine.execution.replacing import Replacing
+from engine.execution.rounds import Rounds
 from engine.execution.sender import Sender
 from engine.execution.session import Session
+from engine.execution.stopping import Stopping
 from engine.execution.switch import TradingSwitch
+from engine.execution.updates import Updates
 from engine.portfolio.positions import EXTERNAL_SLEEVE
 from engine.portfolio.state import PortfolioState
 from engine.portfolio.targets import closing_orders
@@ -43,11 +48,8 @@ from engine.risk.limits import Limits
 from engine.storage.journal import Journal
 from engine.storage.trail import Recovered
 
-log = logging.getLogger(__name__)
-
 Prices = Callable[[str], PriceView | None]
 
-CONFIRM_AGAIN = 5.0
 _DOUBTFUL = {OrderStatus.INTENT, OrderStatus.SENT, OrderStatus.UNRESOLVED}
 
 
@@ -72,8 +74,11 @@ class TradingCore:
         mismatch: str = "",
         basis: CostBasis = CostBasis.AVERAGE,
         state: PortfolioState | None = None,
+        adopt_into: str = "",
     ) -> None:
-        """`mismatch` says why address and keys do not belong to the environment; then nothing passes."""
+        """`mismatch` says why address and keys do not belong to the environment; then nothing passes. `adopt_into` is the
+        sleeve that takes orders which were placed elsewhere; empty leaves them alone.
+        """
         self.limits = limits
         self.account: Account | None = None
         self.session = Session()
@@ -83,24 +88,31 @@ class TradingCore:
         self.ledger = Ledger(
             journal, recovered, bus, clock, ids, environment, self._on_fill, self._on_surface, basis, state
         )
+        self.flights = FlightRecorder(clock)
         self._broker = broker
         self._bus = bus
-        self._alarms = Alarms(bus, clock, ids)
-        self._cancels = Cancels(broker, self.ledger, self._alarms, self._spawn)
-        self._switch = TradingSwitch(journal, recovered, self._alarms)
         self._clock = clock
         self._ids = ids
         self._environment = environment
-        self._prices = prices
-        self._mismatch = mismatch
+        self._alarms = Alarms(bus, clock, ids)
+        self._background = Background(self._alarms)
+        spawn = self._background.spawn
+        self._cancels = Cancels(broker, self.ledger, self._alarms, spawn)
+        self._switch = TradingSwitch(journal, recovered, self._alarms)
         self._repetition = RepetitionWatch(limits)
-        self._sender = Sender(broker, clock, limits.signal_life_s)
+        self._pictures = Pictures(
+            self, broker, prices, clock, self._repetition, live=environment == "live", mismatch=mismatch
+        )
+        self._sender = Sender(broker, clock, limits.signal_life_s, self._venue_id)
+        self._dispatch = Dispatch(self.ledger, self._sender, self._cancels, self.flights, self._alarms, self._is_wanted)
+        self._replacing = Replacing(self.ledger, self._pictures, self._dispatch, self._alarms, clock)
+        self._adoption = Adoption(self.ledger, journal, self._alarms, clock, adopt_into)
         self._reconciler = Reconciler(broker, self.ledger, clock, limits.signal_life_s)
-        self._reconciling = asyncio.Lock()
-        self._tasks: set[asyncio.Task[Any]] = set()
-        self._emergency: EmergencyStop | None = None
-        self._confirming = False
-        self.flights = FlightRecorder(clock)
+        self._rounds = Rounds(self.ledger, self._reconciler, self._cancels, self._adoption, self._alarms, spawn)
+        self._updates = Updates(
+            self.ledger, self.flights, self._reconciler, self._adoption, self._alarms, self._background
+        )
+        self._stopping = Stopping(self._new_stop, self._is_halted, self._alarms, spawn)
         self._drop_unsent()
 
     @property
@@ -123,42 +135,40 @@ class TradingCore:
     # Orders
 
     def check(self, request: OrderRequest) -> Verdict:
-        return gate.check(request, self._context(request))
+        return gate.check(request, self.picture(request))
+
+    def picture(self, request: OrderRequest, *, emergency: bool = False) -> Context:
+        """What the gate would judge it by now."""
+        return self._pictures.of(request, emergency=emergency)
 
     async def place(self, request: OrderRequest, emergency: bool = False) -> Placed:
         """Returns when the venue's answer is known, or cannot be learnt for now (UNRESOLVED). Never raises for a refusal."""
         if not (request.reduces or emergency):
             await self.assets.learn(request.symbol)
-        verdict = gate.check(request, self._context(request, emergency))
-        order = self._new_order(request)
-        key = order.client_order_id
-        self.flights.begin(key, request.cause_id, verdict)
-        if not verdict.allowed:
-            return self._block(order, verdict)
-        # From here on its exposure counts, so that a second order cannot slip through while this one is written.
-        self.ledger.book.add(order)
-        try:
-            await self.ledger.save_before_sending(order)
-        except OrderError as error:
-            order.status, order.message = OrderStatus.REJECTED, error.message
-            self.ledger.settle(order)
-            self._alarms.alert("journal", error.message, error.remedy, Severity.CRITICAL)
-            return Placed(client_order_id=order.client_order_id, status=order.status.value, message=error.message)
-        self.flights.note(key, "intent durable")
-        outcome = await self._sender.send(order, lambda: self._is_wanted(order, emergency))
-        self.flights.note(key, "answer", f"{outcome.status.value} {outcome.message}".strip())
-        if outcome.venue is not None:
-            self.ledger.take_order(outcome.venue)
-        elif not order.venue_order_id:
-            order.status, order.message = outcome.status, outcome.message
-            self.ledger.settle(order)
-        if order.status is OrderStatus.UNRESOLVED:
-            self._alarms.unresolved(order, outcome.message)
-        self._cancels.catch_up([order])
-        return Placed(client_order_id=order.client_order_id, status=order.status.value, message=order.message)
+        verdict = gate.check(request, self.picture(request, emergency=emergency))
+        order = order_of(request, self._new_id(request.sleeve), self._clock.now())
+        return await self._dispatch.go(order, verdict, emergency)
+
+    def check_change(self, client_order_id: str, changes: OrderChanges) -> Verdict:
+        return self._replacing.check(client_order_id, changes)
+
+    async def replace(self, client_order_id: str, changes: OrderChanges) -> Placed:
+        """Change a working order; returns as `place` does. Raises OrderError when it cannot be changed that way; whatever
+        comes of it, the old order works on until the venue says that it is replaced.
+        """
+        old = self.ledger.book.get(client_order_id)
+        if old is not None:
+            await self.assets.learn(old.symbol)
+        return await self._replacing.replace(client_order_id, changes, self._new_id(old.sleeve if old else ""))
+
+    async def adopt(self, client_order_id: str, sleeve: str) -> list[Order]:
+        """Take an order that was placed elsewhere into one of our sleeves, with its exits; durable. Raises OrderError."""
+        return await self._adoption.adopt(client_order_id, sleeve)
 
     async def cancel(self, client_order_id: str) -> None:
-        """Always let through. Raises OrderError for an id nobody knows, UnavailableError when the venue cannot be asked."""
+        """Always let through, to whichever of an order and its replacements is alive. Raises OrderError for an id nobody
+        knows, UnavailableError when the venue cannot be asked.
+        """
         await self._cancels.one(client_order_id)
 
     async def cancel_all(self) -> int:
@@ -185,17 +195,23 @@ class TradingCore:
             )
         return await self.ledger.bookings.transfer(symbol, sleeve)
 
-    async def emergency_stop(self, reason: str, flatten: bool) -> EmergencyReport:
+    @property
+    def emergency_report(self) -> EmergencyReport | None:
+        """Of the newest emergency stop, as far as it is known by now."""
+        return self._stopping.report
+
+    async def emergency_stop(self, reason: str, flatten: bool, patience: float | None = None) -> EmergencyReport:
+        """With `patience` it says after so many seconds what it knows, and goes on in the background until it is
+        confirmed; without, it is one attempt to its end.
+        """
         # Halted here and now; writing it down must not hold up the cancels, nor a full disk prevent them.
         self._switch.turn(TradingState.HALTED, reason)
-        self._spawn(self._switch.write(), "halt")
+        self._background.spawn(self._switch.write(), "halt")
         self._cancels.want_all()
-        place = functools.partial(self.place, emergency=True)
-        flattening = Flattening(self._broker, self.ledger, self._reconciler, self._clock, place)
-        self._emergency = EmergencyStop(self._broker, self._clock, flattening, self._doubtful)
-        report = await self._emergency.run(flatten)
+        stopping = self._stopping
+        report = await (stopping.once(flatten) if patience is None else stopping.insist(flatten, patience))
         # Not `reconcile`: it calls us ready, and the stream may be down.
-        self._spawn(self._compare("emergency stop"), "compare")
+        self._background.spawn(self._compare("emergency stop"), "compare")
         return report
 
     async def set_trading_state(self, state: TradingState, reason: str) -> None:
@@ -207,10 +223,7 @@ class TradingCore:
     # News
 
     def on_trade_update(self, update: TradeUpdate) -> None:
-        self.flights.note(update.order.client_order_id, "update", f"{update.event}, now {update.order.status.value}")
-        self.ledger.take_order(update.order)
-        if update.fill is not None:
-            self.ledger.take_fill(update.fill)
+        self._updates.take(update)
 
     async def reconcile(self, reason: str) -> None:
         """Raises UnavailableError or CredentialsError; `ready` then stays as it was."""
@@ -219,12 +232,10 @@ class TradingCore:
 
     async def poll_orders(self) -> None:
         """The safety net beside the stream."""
-        async with self._reconciling:
-            self._report(await self._reconciler.orders())
+        await self._rounds.orders()
 
     async def poll_positions(self) -> None:
-        async with self._reconciling:
-            self._report(await self._reconciler.positions())
+        await self._rounds.positions()
 
     async def refresh_account(self) -> None:
         account = await self._broker.account()
@@ -237,94 +248,42 @@ class TradingCore:
 
     async def stop(self) -> None:
         """Lets what is on the wire come to its end, briefly."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=1.0)
-        for task in self._tasks:
-            task.cancel()
+        await self._background.close()
         await self.assets.close()
 
     # Inside
 
     async def _compare(self, reason: str) -> None:
-        async with self._reconciling:
-            log.info("reconciling with the venue: %s", reason)
-            self._report(await self._reconciler.orders())
-            self._report(await self._reconciler.positions())
-            await self.refresh_account()
+        await self._rounds.all(reason)
+        await self.refresh_account()
 
-    async def _confirm(self) -> None:
-        """Look at positions again soon, until what differs is confirmed or gone."""
-        await asyncio.sleep(CONFIRM_AGAIN)
-        self._confirming = False
-        await self.poll_positions()
+    def _venue_id(self, client_order_id: str) -> str:
+        order = self.ledger.book.get(client_order_id)
+        return "" if order is None else order.venue_order_id
 
-    def _context(self, request: OrderRequest, emergency: bool = False) -> Context:
-        book, positions = self.ledger.book, self.ledger.positions
-        return Context(
-            limits=self.limits,
-            trading_state=self.trading_state,
-            ready=self.ready,
-            account=self.account,
-            market_open=self.session.market_open,
-            extended_open=self.session.extended_open,
-            asset=self.assets.get(request.symbol),
-            price=self._prices(request.symbol),
-            net_position=positions.net(request.symbol),
-            sleeve_position=positions.get(request.symbol, request.sleeve).quantity,
-            external_position=positions.get(request.symbol, EXTERNAL_SLEEVE).quantity,
-            gross_exposure=self.ledger.gross_exposure(self._mark),
-            working=book.open_in(request.symbol),
-            open_count=book.open_count,
-            recent=book.recent,
-            sliced=book.sliced(request.parent_id) if request.parent_id else ZERO,
-            paused_until=self._repetition.paused_until(request.sleeve, request.symbol),
-            rate_used=self._broker.limit_used,
-            now=self._clock.now(),
-            monotonic=self._clock.monotonic(),
-            live=self._environment == "live",
-            mismatch=self._mismatch,
-            emergency=emergency,
-        )
+    def _new_stop(self) -> EmergencyStop:
+        place = functools.partial(self.place, emergency=True)
+        flattening = Flattening(self._broker, self.ledger, self._reconciler, self._clock, place)
+        return EmergencyStop(self._broker, self._clock, flattening, self._doubtful)
+
+    def _is_halted(self) -> bool:
+        return self.trading_state is TradingState.HALTED
 
     def _is_wanted(self, order: Order, emergency: bool) -> bool:
-        halted = self.trading_state is TradingState.HALTED and not emergency
-        return not halted and not order.cancel_wanted
+        return not (self._is_halted() and not emergency) and not order.cancel_wanted
 
     def _doubtful(self) -> list[Order]:
         """Orders of which nobody knows yet whether the venue has them."""
         return [order for order in self.ledger.book.open if order.status in _DOUBTFUL]
 
-    def _report(self, findings: Findings) -> None:
-        self._alarms.found(findings)
-        if self._reconciler.has_suspicions and not self._confirming:
-            self._confirming = True
-            self._spawn(self._confirm(), "confirm")
-        self._cancels.catch_up(self.ledger.book.open)
-
     def _drop_unsent(self) -> None:
         """Orders of which the journal holds the intent alone: SENT comes before the network, so they never left."""
         for order in self.ledger.book.open:
             if order.status is OrderStatus.INTENT:
-                order.status, order.message = OrderStatus.REJECTED, "Paddock ended before it was sent."
-                self.ledger.settle(order)
+                self.ledger.change_state(order, OrderStatus.REJECTED, "Paddock ended before it was sent.")
 
-    def _mark(self, symbol: str) -> Decimal:
-        view = self._prices(symbol)
-        if view is not None and view.last > 0:
-            return Decimal(repr(view.last))
-        return max((p.last_price for p in self.ledger.positions if p.symbol == symbol), default=Decimal(0))
-
-    def _new_order(self, request: OrderRequest) -> Order:
-        client_order_id = f"{self._environment}-{request.sleeve}-{self._ids.ulid().lower()}"
-        return order_of(request, client_order_id, self._clock.now())
-
-    def _block(self, order: Order, verdict: Verdict) -> Placed:
-        order.status, order.message = OrderStatus.BLOCKED, verdict.message
-        self.ledger.book.add(order)
-        self.ledger.settle(order)
-        self._alarms.blocked(order, verdict)
-        message = f"{verdict.message} {verdict.remedy}".strip()
-        return Placed(client_order_id=order.client_order_id, status=order.status.value, message=message)
+    def _new_id(self, sleeve: str) -> str:
+        return f"{self._environment}-{sleeve}-{self._ids.ulid().lower()}"
 
     def _on_surface(self, order: Order) -> None:
         self._cancels.surfaced(order)
@@ -333,17 +292,6 @@ class TradingCore:
         self.flights.note(fill.client_order_id, "fill", f"{fill.quantity} at {fill.price}")
         if is_crypto(fill.symbol):
             # The venue takes its fee in coins: without it we would try to sell more than there is.
-            self._spawn(self._reconciler.bookings(), "bookings")
+            self._background.spawn(self._reconciler.bookings(), "bookings")
         if fill.sleeve != EXTERNAL_SLEEVE and self._repetition.note(fill, self._clock.monotonic()):
             self._alarms.paused(fill, self.limits)
-
-    def _spawn(self, work: Coroutine[Any, Any, object], name: str) -> None:
-        async def guarded() -> None:
-            try:
-                await work
-            except PaddockError as error:
-                self._alarms.alert("trading", error.message, error.remedy, Severity.ERROR)
-
-        task = asyncio.create_task(guarded(), name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)

@@ -10,7 +10,7 @@ from engine.control import EmergencyReport, ExchangeFault, Hop, LogLine, Placed,
 from engine.domain.errors import DataError, PaddockError, UnavailableError
 from engine.domain.events import Severity, TradingState
 from engine.domain.market import Bar, Timeframe
-from engine.domain.orders import OrderRequest
+from engine.domain.orders import OrderChanges, OrderRequest
 from engine.execution.trading import TradingCore
 from engine.orchestrator.backtests import RunningBacktest
 from engine.orchestrator.parts import Parts
@@ -20,6 +20,9 @@ from engine.streams.messages import WATCH, Watch
 from engine.views import ProcessSample
 
 log = logging.getLogger(__name__)
+
+EMERGENCY_PATIENCE = 3.0
+"""Seconds after which an emergency stop says what it knows, and goes on by itself."""
 
 
 class Front:
@@ -55,6 +58,15 @@ class Front:
             return Verdict(allowed=False, rule="starting", message="The engine is still starting.")
         return self._trading.core.check(request)
 
+    async def replace_order(self, client_order_id: str, changes: OrderChanges) -> Placed:
+        return await self._core.replace(client_order_id, changes)
+
+    def check_change(self, client_order_id: str, changes: OrderChanges) -> Verdict:
+        return self._core.check_change(client_order_id, changes)
+
+    async def adopt_order(self, client_order_id: str, sleeve: str) -> None:
+        await self._core.adopt(client_order_id, sleeve)
+
     def flight(self, client_order_id: str) -> list[Hop]:
         return [] if self._trading is None else self._core.flights.of(client_order_id)
 
@@ -72,10 +84,13 @@ class Front:
                 raise PaddockError(f"{name} was not closed: {placed.message}", "See the order in the list.")
 
     async def emergency_stop(self, reason: str, flatten: bool = True) -> EmergencyReport:
-        report = await self._core.emergency_stop(reason, flatten)
+        report = await self._core.emergency_stop(reason, flatten, EMERGENCY_PATIENCE)
         self._parts.projection.activity("alert", f"Emergency stop: {report.text}", Severity.WARNING)
         log.info("emergency stop: %s; %s", report.text, "; ".join(report.steps))
         return report
+
+    def emergency_report(self) -> EmergencyReport | None:
+        return None if self._trading is None else self._core.emergency_report
 
     async def reassign_external(self, symbol: str, sleeve: str) -> None:
         given = await self._core.reassign_external(symbol, sleeve)

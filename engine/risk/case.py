@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from decimal import Decimal
 
 import msgspec
 
-from engine.domain.orders import Order, OrderRequest, Side
+from engine.domain.orders import OrderRequest, Side
 from engine.domain.portfolio import ZERO
 from engine.risk.context import Context
+from engine.risk.groups import units_of, value_of
 from engine.risk.limits import Limits
-from engine.risk.valuation import as_price, exposure, order_price, reference, working_value
+from engine.risk.valuation import as_price, exposure, order_price, reference
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,8 +47,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
 def examine(request: OrderRequest, context: Context) -> Case:
     """`request` must be well formed."""
     working = context.working
-    buys = _units(working, Side.BUY)
-    sells = _units(working, Side.SELL)
+    buys = units_of(working, Side.BUY)
+    sells = units_of(working, Side.SELL)
     held, buying = context.net_position, request.side is Side.BUY
     sellable = held - sells
     price = order_price(request, context.price, not buying and request.quantity > sellable)
@@ -70,15 +70,11 @@ def examine(request: OrderRequest, context: Context) -> Case:
     )
 
 
-def _units(working: Sequence[Order], side: Side) -> Decimal:
-    return sum((order.remaining for order in working if order.side is side), ZERO)
-
-
 def _reduces(request: OrderRequest, context: Context, pending: Decimal) -> bool:
     sign = request.side.sign
     if context.net_position * sign >= 0 or context.sleeve_position * sign >= 0:
         return False
-    own = _units([order for order in context.working if order.sleeve == request.sleeve], request.side)
+    own = units_of([order for order in context.working if order.sleeve == request.sleeve], request.side)
     return (
         request.quantity + pending <= abs(context.net_position)
         and request.quantity + own <= abs(context.sleeve_position)
@@ -88,9 +84,7 @@ def _reduces(request: OrderRequest, context: Context, pending: Decimal) -> bool:
 def _added(request: OrderRequest, context: Context, notional: Decimal, price: Decimal) -> Decimal:
     mark = (as_price(context.price.last) if context.price is not None else None) or price
     held = context.net_position * mark
-    values = {Side.BUY: ZERO, Side.SELL: ZERO}
-    for order in context.working:
-        values[order.side] += working_value(order, mark)
+    values = {side: value_of(context.working, side, mark) for side in Side}
     before = exposure(held, values[Side.BUY], values[Side.SELL])
     values[request.side] += notional
     return exposure(held, values[Side.BUY], values[Side.SELL]) - before

@@ -44,7 +44,11 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     gross_exposure: Decimal
     """Dollars: positions and open orders."""
     working: Sequence[Order]
-    """Our open orders in the symbol."""
+    """Our open orders in the symbol, without the one whose place the request is to take."""
+    replaces: Order | None = None
+    """The working order whose place the request is to take."""
+    released: Decimal = ZERO
+    """Dollars of buying power that the order which is replaced gives back."""
     open_count: int
     """Open orders in all symbols."""
     recent: RecentOrders

@@ -89,9 +89,9 @@ async def checks(folder: Path) -> None:
     verdict = core.check(request)
     assert verdict.allowed, verdict
     whole = times(lambda: core.check(request))
-    picture = core._context(request)
+    picture = core.picture(request)
     rules = times(lambda: gate.check(request, picture))
-    context = times(lambda: core._context(request))
+    context = times(lambda: core.picture(request))
     say("pre_trade_check", rules=len(gate.ALL) + 1, open_orders=50, recent_orders=500, **whole)
     say("pre_trade_check_rules_only", **rules, context_p50_us=context["p50_us"])
     await desk.close()

@@ -7,6 +7,7 @@ What it did is in `orders` and `executions`, which the tests audit; what it told
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -90,6 +91,7 @@ class ScriptedVenue:
         """Submits wait for it, with the request already at the venue's door."""
         self._clock = clock
         self._late: list[Order] = []
+        self._late_changes: list[tuple[str, Order]] = []
 
     @property
     def held(self) -> dict[str, Decimal]:
@@ -128,6 +130,10 @@ class ScriptedVenue:
             if order.client_order_id not in self.orders:
                 self.accept(order)
         self._late.clear()
+        for venue_order_id, order in self._late_changes:
+            with contextlib.suppress(OrderRefusedError):
+                self.change(venue_order_id, order)
+        self._late_changes.clear()
 
     def accept(self, order: Order) -> VenueOrder:
         """What is said of the order at once; a fill is told by news."""
@@ -152,6 +158,46 @@ class ScriptedVenue:
         self.executions.append(execution)
         changed = msgspec.structs.replace(order, status=status, filled_quantity=filled, average_fill_price=PRICE)
         self._tell("fill", changed, execution)
+
+    async def replace(self, venue_order_id: str, order: Order) -> VenueOrder:
+        """The ways of `answers`, too; what has ended is not replaced."""
+        self.submits.append(order.client_order_id)
+        order = msgspec.structs.replace(order)
+        if self.hold is not None:
+            await self.hold.wait()
+        await asyncio.sleep(0)
+        way = self.answers.popleft() if self.answers else "answer"
+        self.fired[way] += 1
+        if way == "unsent":
+            raise NotSentError("429")
+        if way == "refuse":
+            raise OrderRefusedError("no", http=403)
+        if way in {"drop", "late"}:
+            if way == "late":
+                self._late_changes.append((venue_order_id, order))
+            raise OutcomeUnknownError("time-out")
+        said = self.change(venue_order_id, order)
+        if way == "swallow":
+            raise OutcomeUnknownError("reset")
+        return said
+
+    def change(self, venue_order_id: str, order: Order) -> VenueOrder:
+        """`order` takes the place of another. Raises OrderRefusedError once that has ended."""
+        old = next(one for one in self.orders.values() if one.venue_order_id == venue_order_id)
+        if order.client_order_id in self.orders:
+            raise DuplicateOrderError("client_order_id must be unique")
+        if old.status.is_final:
+            raise OrderRefusedError(f"cannot replace order in {old.status.value} status", http=422)
+        new_id, left = f"v{len(self.orders)}", order.quantity - old.filled_quantity
+        new = msgspec.structs.replace(
+            old, client_order_id=order.client_order_id, venue_order_id=new_id, quantity=left, status=OrderStatus.NEW,
+            limit_price=order.limit_price, stop_price=order.stop_price, filled_quantity=Decimal(0),
+            average_fill_price=None, replaces=venue_order_id, created_at=self._clock.now(),
+            updated_at=self._clock.now(),
+        )  # fmt: skip
+        self._tell("replaced", msgspec.structs.replace(old, status=OrderStatus.REPLACED, replaced_by=new_id))
+        self._tell("new", new)
+        return new
 
     async def cancel(self, venue_order_id: str) -> None:
         self._listen()

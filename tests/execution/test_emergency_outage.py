@@ -79,7 +79,7 @@ async def test_trading_is_not_ready_after_the_stop_because_it_was_not_before(scr
     scripted.core.ready = False
     await scripted.core.emergency_stop("test", flatten=True)
     await scripted.core.stop()
-    assert scripted.core._tasks == set()
+    assert len(scripted.core._background) == 0
     assert not scripted.core.ready
 
 

@@ -101,6 +101,8 @@ def exits(case: Case) -> Refusal | None:
         return None
     if is_crypto(request.symbol) or is_fractional(request.quantity) or request.time_in_force not in _LASTING:
         return Refusal("A bracket needs whole shares of a stock, DAY or GTC.", "Place a simple order.")
+    if request.one_cancels_other:
+        return _both_sides(request)
     entry = request.limit_price or request.stop_price or case.reference
     if entry is None:
         return Refusal(f"There is no price for {request.symbol} to hold the bracket against.", "Wait for a quote.")
@@ -109,6 +111,16 @@ def exits(case: Case) -> Refusal | None:
         return Refusal(f"Profit would be taken at {request.take_profit}, a loss from {entry}.", "Swap the two exits?")
     if request.stop_loss is not None and (entry - request.stop_loss) * sign < Decimal("0.01"):
         return Refusal(f"The stop at {request.stop_loss} is not beyond the entry at {entry}.", "Move the stop.")
+    return None
+
+
+def _both_sides(request: OrderRequest) -> Refusal | None:
+    """Two exits without an entry: one above the market, one below, which the price of the market need not say."""
+    profit, stop = request.limit_price, request.stop_loss
+    if profit is None or stop is None or request.take_profit is not None:
+        return Refusal("Two exits need a limit that takes the profit and a stop that ends the loss.", "Fill in both.")
+    if (profit - stop) * -request.side.sign < Decimal("0.01"):
+        return Refusal(f"Profit would be taken at {profit}, a loss from {stop}.", "Swap the two exits?")
     return None
 
 

@@ -13,7 +13,8 @@ MINUTE = 60 * NANOSECONDS
 def duplicate(case: Case) -> Refusal | None:
     context, window = case.context, case.limits.duplicate_window_s
     last = context.recent.last_like(case.request)
-    if last is None or last < context.now - round(window * NANOSECONDS):
+    # What takes the place of a working order cannot double it.
+    if last is None or context.replaces is not None or last < context.now - round(window * NANOSECONDS):
         return None
     return Refusal(
         f"The same order was placed {(context.now - last) / NANOSECONDS:.1f} s ago.",

@@ -71,10 +71,10 @@ def gross_exposure(case: Case) -> Refusal | None:
 
 def buying_power(case: Case) -> Refusal | None:
     account = case.context.account
-    available = account.buying_power if account is not None else ZERO
+    available = (account.buying_power if account is not None else ZERO) + case.context.released
     if account is not None and is_crypto(case.request.symbol) and account.non_marginable_buying_power is not None:
         # Coins cannot be bought on margin.
-        available = min(available, account.non_marginable_buying_power)
+        available = min(available, account.non_marginable_buying_power + case.context.released)
     if case.notional is not None and case.notional <= available:
         return None
     return Refusal(f"Buying power is ${available:,.2f}.", "Trade less, or close something.")

@@ -1,0 +1,64 @@
+"""Which orders belong together: exits and the order that brought them along, orders and those that took their place."""
+
+from __future__ import annotations
+
+from engine.domain.orders import Order, OrderClass, OrderStatus
+
+_UNBORN = frozenset({OrderStatus.INTENT, OrderStatus.BLOCKED, OrderStatus.REJECTED})
+
+
+class Families:
+    """By client order id; an index beside the book, which tells it of each order that comes, goes or moves."""
+
+    def __init__(self) -> None:
+        self._legs: dict[str, dict[str, Order]] = {}
+        self._successors: dict[str, list[Order]] = {}
+        self._grown: dict[str, Order] = {}
+        self._childless: set[str] = set()
+
+    def note(self, order: Order) -> None:
+        """It is new, or its place in its family is."""
+        if order.leg_of:
+            self._legs.setdefault(order.leg_of, {})[order.client_order_id] = order
+            self._childless -= {order.leg_of, order.client_order_id}
+        elif order.order_class is not OrderClass.SIMPLE and order.client_order_id not in self._grown:
+            self._grown[order.client_order_id] = order
+            if order.client_order_id not in self._legs:
+                self._childless.add(order.client_order_id)
+        if order.replaces:
+            known = self._successors.setdefault(order.replaces, [])
+            if order not in known:
+                known.append(order)
+
+    def forget(self, order: Order) -> None:
+        for index in (self._legs, self._successors, self._grown):
+            index.pop(order.client_order_id, None)
+        self._childless.discard(order.client_order_id)
+        self._legs.get(order.leg_of, {}).pop(order.client_order_id, None)
+
+    def legs(self, order: Order) -> list[Order]:
+        return list(self._legs.get(order.client_order_id, {}).values())
+
+    def inherit(self, old: Order) -> list[Order]:
+        """Once `old` is replaced, what took its place has its exits; those that have moved."""
+        heirs = [order for order in self.successors(old) if order.venue_order_id and order.status not in _UNBORN]
+        if old.status is not OrderStatus.REPLACED or not heirs:
+            return []
+        moved = list(self._legs.pop(old.client_order_id, {}).values())
+        for leg in moved:
+            leg.leg_of = heirs[-1].client_order_id
+            self.note(leg)
+        return moved
+
+    def successors(self, order: Order) -> list[Order]:
+        """What took its place, or was to; oldest first."""
+        return list(self._successors.get(order.client_order_id, ()))
+
+    def childless(self) -> list[Order]:
+        """Orders that the venue may have and whose exits it has not shown yet."""
+        found = (self._grown[key] for key in self._childless)
+        return [order for order in found if order.status not in _UNBORN]
+
+    def give_up_on(self, order: Order) -> None:
+        """It was asked for its exits often enough; none are awaited any more."""
+        self._childless.discard(order.client_order_id)
