@@ -12,6 +12,7 @@ from engine.domain.portfolio import ZERO
 from engine.portfolio.positions import EXTERNAL_SLEEVE
 from engine.risk.breaker import RepetitionWatch
 from engine.risk.context import Context
+from engine.risk.groups import without
 from engine.risk.valuation import working_value
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class Pictures:
             sleeve_position=positions.get(symbol, request.sleeve).quantity,
             external_position=positions.get(symbol, EXTERNAL_SLEEVE).quantity,
             gross_exposure=self._exposure(replaces),
-            working=[order for order in book.open_in(symbol) if order is not replaces],
+            working=self._beside(symbol, replaces),
             replaces=replaces,
             released=ZERO if replaces is None else self._released(replaces),
             open_count=book.open_count - replaced,
@@ -83,9 +84,13 @@ class Pictures:
         if replaces is None:
             return gross
         symbol, price = replaces.symbol, self.mark(replaces.symbol)
-        working = ledger.book.open_in(symbol)
-        without = [order for order in working if order is not replaces]
-        return gross - ledger.exposure_of(symbol, working, price) + ledger.exposure_of(symbol, without, price)
+        before = ledger.exposure_of(symbol, ledger.book.open_in(symbol), price)
+        return gross - before + ledger.exposure_of(symbol, self._beside(symbol, replaces), price)
+
+    def _beside(self, symbol: str, replaces: Order | None) -> list[Order]:
+        """Open orders that can trade beside the one that is asked about."""
+        working = self._core.ledger.book.open_in(symbol)
+        return working if replaces is None else without(replaces, working)
 
     def _released(self, replaces: Order) -> Decimal:
         """Only a buy is sure to hold buying power."""

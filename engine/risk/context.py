@@ -44,7 +44,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     gross_exposure: Decimal
     """Dollars: positions and open orders."""
     working: Sequence[Order]
-    """Our open orders in the symbol, without the one whose place the request is to take."""
+    """Our open orders in the symbol, without the one whose place the request is to take and its group."""
     replaces: Order | None = None
     """The working order whose place the request is to take."""
     released: Decimal = ZERO

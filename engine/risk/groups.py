@@ -24,6 +24,13 @@ def value_of(working: Sequence[Order], side: Side, mark: Decimal) -> Decimal:
     return _sum(working, side, lambda order: working_value(order, mark))
 
 
+def without(order: Order, working: Sequence[Order]) -> list[Order]:
+    """What could trade beside `order`: all but itself and those of its group."""
+    known = {one.client_order_id: one for one in (*working, order)}
+    own = _group(order, known)
+    return [one for one in working if one.side is not order.side or _group(one, known) != own]
+
+
 def _sum(working: Sequence[Order], side: Side, measure: Callable[[Order], Decimal]) -> Decimal:
     if not any(order.leg_of or order.replaces for order in working):
         return sum((measure(order) for order in working if order.side is side), ZERO)

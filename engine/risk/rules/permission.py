@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from engine.domain.market import is_crypto
-from engine.domain.orders import Order, OrderRequest, Side
+from engine.domain.orders import Order, OrderRequest, OrderStatus, Side
 from engine.domain.portfolio import ZERO
 from engine.risk.case import Case
 from engine.risk.rules.base import Refusal
@@ -102,9 +102,14 @@ def pattern_day_trade(case: Case) -> Refusal | None:
 
 
 def self_cross(case: Case) -> Refusal | None:
-    """Alpaca calls it a wash trade: an order that could trade with one of ours."""
+    """Alpaca calls it a wash trade: an order that could trade with one of ours that is in the market."""
+    replaces = case.context.replaces
+    entry = replaces.leg_of if replaces is not None else ""
     for order in case.context.working:
-        if order.side is not case.request.side and _could_meet(case.request, order):
+        # An exit stands in the market only when its entry no longer does, whatever we have heard of that.
+        if order.side is case.request.side or order.status is OrderStatus.HELD or order.client_order_id == entry:
+            continue
+        if _could_meet(case.request, order):
             return Refusal(f"It could trade with our own order {order.client_order_id}.", "Cancel that one first.")
     return None
 
