@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from engine.domain.errors import ConfigurationError
 from engine.domain.market import Timeframe
+from engine.domain.orders import MANUAL_SLEEVE
 from engine.domain.portfolio import CostBasis
 
 SYMBOL = r"^[A-Z][A-Z0-9.]{0,9}(/[A-Z]{3,5})?$"
@@ -145,6 +146,13 @@ class RiskSection(Section):
         return self
 
 
+class OrdersSection(Section):
+    foreign: Literal["show", "adopt"] = Field(
+        "show", description="open orders placed elsewhere: show leaves them alone, adopt takes them into a sleeve"
+    )
+    adopt_into: str = Field(MANUAL_SLEEVE, pattern=BOT_NAME, description="that sleeve: manual, or a bot's name")
+
+
 class PortfolioSection(Section):
     cost_basis: CostBasis = Field(
         CostBasis.AVERAGE, description="how realised profit is found: average, as Alpaca reports it, or fifo"
@@ -255,6 +263,7 @@ class Settings(BaseSettings):
     alpaca: AlpacaSection = AlpacaSection()
     exchange: ExchangeSection = ExchangeSection()
     risk: RiskSection = RiskSection()
+    orders: OrdersSection = OrdersSection()
     portfolio: PortfolioSection = PortfolioSection()
     lake: LakeSection = LakeSection()
     engine: EngineSection = EngineSection()
@@ -269,9 +278,12 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _check(self) -> Settings:
         names = [bot.name for bot in self.bots]
-        doubled = {name for name in names if names.count(name) > 1 or name == "manual"}
+        doubled = {name for name in names if names.count(name) > 1 or name == MANUAL_SLEEVE}
         if doubled:
             raise ValueError(f"bots need names of their own: {', '.join(sorted(doubled))}")
+        sleeves = [MANUAL_SLEEVE, *(bot.name for bot in self.active_bots)]
+        if self.orders.adopt_into not in sleeves:
+            raise ValueError(f"orders.adopt_into is {self.orders.adopt_into!r}; the sleeves are {', '.join(sleeves)}")
         if self.exchange.replay is not None and self.environment is not Environment.DEMO:
             raise ValueError(f"a replay runs on the built-in exchange; environment is {self.environment.value}")
         return self

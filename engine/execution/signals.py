@@ -45,21 +45,32 @@ class SignalDesk:
         self._prices = prices
         self._clock = clock
         self._on_drop = on_drop
-        self._seen: dict[tuple[str, str], str] = {}
+        self._newest: dict[tuple[str, str], Signal] = {}
         self._waiting: dict[tuple[str, str], Signal] = {}
         self._working: dict[tuple[str, str], asyncio.Task[None]] = {}
 
     def take(self, signal: Signal) -> None:
         """A signal that comes twice counts once."""
         key = (signal.sleeve, signal.symbol)
-        if self.paused or signal.sleeve not in self._plans or self._seen.get(key) == signal.signal_id:
+        before = self._newest.get(key)
+        seen = before is not None and before.signal_id == signal.signal_id
+        if self.paused or signal.sleeve not in self._plans or seen:
             return
-        self._seen[key] = signal.signal_id
+        self._newest[key] = signal
         self._core.flights.cause(
             signal.signal_id, f"{signal.strategy}: weight {signal.weight:+.2f}, {signal.reason}".rstrip(", ")
         )
         self._waiting[key] = signal
         self.wake(*key)
+
+    async def rebalance(self) -> None:
+        """Send what the positions have drifted from the targets of signals that are still alive, where it is worth an
+        order: a refusal that has passed, or a price that moved, leaves a sleeve beside what its bot last wished.
+        """
+        for key, signal in self._newest.items():
+            if not self.paused and self._age(signal) <= self._core.limits.signal_life_s:
+                self._waiting.setdefault(key, signal)
+                self.wake(*key)
 
     def wake(self, sleeve: str, symbol: str) -> None:
         """An order of this sleeve came to its end: what waits behind it may go on."""
@@ -100,7 +111,7 @@ class SignalDesk:
         """None, told to `on_drop` where that is worth telling, when there is nothing to do (any more)."""
         if self.paused:
             return None
-        age = (self._clock.now() - signal.made_at) / NANOSECONDS
+        age = self._age(signal)
         if age > self._core.limits.signal_life_s:
             self.expired += 1
             self._on_drop(signal, f"it is {age:.0f} s old")
@@ -118,6 +129,10 @@ class SignalDesk:
         request = order_for(plan, signal.symbol, signal.weight, price, held, signal.signal_id)
         life = round(self._core.limits.signal_life_s * NANOSECONDS)
         return None if request is None else msgspec.structs.replace(request, expires_at=signal.made_at + life)
+
+    def _age(self, signal: Signal) -> float:
+        """Seconds."""
+        return (self._clock.now() - signal.made_at) / NANOSECONDS
 
     def _done(self, key: tuple[str, str]) -> None:
         task = self._working.pop(key)

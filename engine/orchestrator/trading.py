@@ -44,6 +44,7 @@ class Trading:
             prices=self._price,
             basis=settings.portfolio.cost_basis,
             state=loader.state,
+            adopt_into=settings.orders.adopt_into if settings.orders.foreign == "adopt" else "",
             mismatch=mismatch(settings.environment.value, venue.address),
         )
         loader.report(self.core.ledger.objection, parts.tell)
@@ -74,6 +75,7 @@ class Trading:
         pulse.join(parts.schedule, parts.settings.engine)
         parts.schedule.join("positions", self._state.compare)
         parts.schedule.join("snapshot", self._state.save)
+        parts.schedule.join("rebalance", self._signals.rebalance)
         self._signals.paused = bool(self.paused_for)
         parts.router.on_signal = self._signals.take
         parts.router.on_order_end = self._signals.wake

@@ -290,7 +290,9 @@ class ScriptedVenue:
 class ScriptedDesk:
     """One life of the trading core at a scripted venue, with a journal on disk."""
 
-    def __init__(self, venue: ScriptedVenue, clock: SkippingClock, path: Path, limits: Limits = LOOSE) -> None:
+    def __init__(
+        self, venue: ScriptedVenue, clock: SkippingClock, path: Path, limits: Limits = LOOSE, adopt_into: str = ""
+    ) -> None:
         self.venue = venue
         self.clock = clock
         self.events: list[Event] = []
@@ -305,6 +307,7 @@ class ScriptedDesk:
         self.core = TradingCore(
             broker=venue, journal=self._journal, recovered=recovered, bus=self._bus, clock=clock,
             ids=IdFactory(clock), limits=limits, environment="demo", prices=lambda symbol: self.price,
+            adopt_into=adopt_into,
         )  # fmt: skip
 
     async def open(self) -> None:

@@ -159,3 +159,34 @@ async def _turns() -> None:
     """Many turns of the loop: a loop that feeds itself would show."""
     for _ in range(200):
         await asyncio.sleep(0)
+
+
+async def test_what_drifted_from_a_living_signal_is_sent_by_the_periodic_rebalance(bot: BotDesk) -> None:
+    bot.signals.take(bot.signal(1.0))
+    await settle(bot)
+    bot.price = msgspec.structs.replace(bot.price, bid=90.0, ask=90.0, last=90.0)
+    await bot.signals.rebalance()
+    await settle(bot)
+    assert bot.core.ledger.positions.get("SPY", "test").quantity == 55, "$5,000 at $90"
+
+
+async def test_a_drift_below_what_an_order_is_worth_is_left(bot: BotDesk) -> None:
+    bot.signals.take(bot.signal(1.0))
+    await settle(bot)
+    bot.price = msgspec.structs.replace(bot.price, bid=100.9, ask=100.9, last=100.9)
+    await bot.signals.rebalance()
+    await settle(bot)
+    assert bot.core.ledger.positions.get("SPY", "test").quantity == 50
+
+
+async def test_nothing_is_rebalanced_to_a_signal_that_has_expired_or_while_bots_are_paused(bot: BotDesk) -> None:
+    bot.signals.take(bot.signal(1.0))
+    await settle(bot)
+    bot.price = msgspec.structs.replace(bot.price, bid=50.0, ask=50.0, last=50.0)
+    bot.signals.paused = True
+    await bot.signals.rebalance()
+    bot.signals.paused = False
+    bot.clock.skip(31.0)
+    await bot.signals.rebalance()
+    await settle(bot)
+    assert len(bot.venue.submits) == 1
