@@ -28,10 +28,11 @@ class BotDesk(ScriptedDesk):
 
     def join(self) -> None:
         self.dropped: list[str] = []
+        self.plans = {"test": SleevePlan(name="test", capital=CAPITAL)}
         self._numbers = itertools.count()
         self.signals = SignalDesk(
             self.core,
-            {"test": SleevePlan(name="test", capital=CAPITAL)},
+            self.plans,
             lambda symbol: self.price,
             self.clock,
             lambda signal, reason: self.dropped.append(reason),
@@ -171,6 +172,7 @@ async def test_what_drifted_from_a_living_signal_is_sent_by_the_periodic_rebalan
 
 
 async def test_a_drift_below_what_an_order_is_worth_is_left(bot: BotDesk) -> None:
+    bot.plans["test"] = msgspec.structs.replace(bot.plans["test"], minimum_notional=Decimal(150))
     bot.signals.take(bot.signal(1.0))
     await settle(bot)
     bot.price = msgspec.structs.replace(bot.price, bid=100.9, ask=100.9, last=100.9)
