@@ -59,7 +59,9 @@ class Adoption:
         if sleeve == EXTERNAL_SLEEVE or SLEEVE.fullmatch(sleeve) is None:
             raise OrderError(f"{sleeve!r} is not the name of a sleeve of ours.", "Choose a bot's, or manual.")
         family = self._family(order)
-        rows = [msgspec.structs.replace(one, foreign=False, sleeve=sleeve, adopted_at=one.told_at) for one in family]
+        rows = [msgspec.structs.replace(one) for one in family]
+        for row in rows:
+            self._give(row, sleeve)
         await self._journal.append(*rows, *(self._fact(one, sleeve, "a person") for one in family))
         self._take(family, sleeve)
         return family
@@ -80,9 +82,12 @@ class Adoption:
 
     def _take(self, family: list[Order], sleeve: str) -> None:
         for order in family:
-            order.foreign, order.sleeve, order.adopted_at = False, sleeve, order.told_at
+            self._give(order, sleeve)
             self._ledger.settle(order)
             self._alarms.adopted(order)
+
+    def _give(self, order: Order, sleeve: str) -> None:
+        order.foreign, order.sleeve, order.adopted_at = False, sleeve, order.told_at or self._clock.now()
 
     def _fact(self, order: Order, sleeve: str, by: str) -> Fact:
         row = Adopted(sleeve=sleeve, by=by, at=self._clock.now(), filled_before=f"{order.filled_quantity:f}")

@@ -283,6 +283,7 @@ class ScriptedVenue:
             raise UnavailableError("The venue does not answer.", "Wait.")
 
     def _tell(self, event: str, order: VenueOrder, fill: VenueFill | None = None) -> None:
+        order = msgspec.structs.replace(order, updated_at=self._clock.now())
         self.orders[order.client_order_id] = order
         self.news.append(TradeUpdate(event=event, order=order, timestamp=self._clock.now(), fill=fill))
 
