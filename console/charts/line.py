@@ -6,17 +6,19 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyqtgraph as pg
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QStackedLayout, QWidget
 
 from console.charts.axes import TimeAxis, ValueAxis, style_axis
 from console.theme import tokens
+from console.widgets.layout import label
 
 
 class EquityChart(QWidget):
-    """`set_data` with times in seconds UTC; `benchmark` is drawn muted behind."""
+    """`set_data` with times in seconds UTC; `benchmark` is drawn muted behind. `empty` says what will be here."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, empty: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._graphics = pg.GraphicsLayoutWidget()
         self._graphics.setAccessibleName("equity curve")
@@ -44,12 +46,16 @@ class EquityChart(QWidget):
         for curve in (self._benchmark, self._equity, self._drawdown):
             curve.setClipToView(True)
             curve.setDownsampling(auto=True, method="peak")
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(self._graphics)
+        self._nothing = label(empty, "muted")
+        self._nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._pages = QStackedLayout(self)
+        self._pages.addWidget(self._nothing)
+        self._pages.addWidget(self._graphics)
         self.restyle()
 
     def set_data(self, times: Sequence[float], equity: Sequence[float], benchmark: Sequence[float] = ()) -> None:
+        # Axes around no line would show figures that mean nothing.
+        self._pages.setCurrentWidget(self._graphics if len(times) > 1 else self._nothing)
         x, y = np.asarray(times, dtype=np.float64), np.asarray(equity, dtype=np.float64)
         self._equity.setData(x, y)
         self._benchmark.setData(x[: len(benchmark)], np.asarray(benchmark, dtype=np.float64))

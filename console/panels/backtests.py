@@ -62,7 +62,7 @@ class Backtests(Panel):
             "No backtest yet. File → Backtest… runs a strategy on history.",
         )
         self._runs.selected.connect(self._show)
-        self._chart = EquityChart()
+        self._chart = EquityChart("The equity of a run, and its falls, are drawn here.")
         self._title = label("", "figure", "backtests.title")
         self._figures = TableView(TableModel(self._metrics, _metric_columns()), "backtests.metrics", "")
         self._list = TableView(TableModel(self._trades, _trade_columns()), "backtests.trades", "")

@@ -33,7 +33,7 @@ class Overview(Panel):
         super().__init__(control, tasks)
         self._equity = label("–", "headline", "overview.equity")
         self._pnl = label("", "figure", "overview.pnl")
-        self._chart = EquityChart()
+        self._chart = EquityChart("Equity is drawn from the second account report on.")
         self._seconds = 0
         self._drawn = 0
         self._ranges = [button(name, f"overview.range.{seconds}", "flat") for name, seconds in RANGES]

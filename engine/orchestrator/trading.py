@@ -136,3 +136,4 @@ class Trading:
             self._parts.components.failed(RECONCILIATION, failure)
         else:
             self._parts.components.running(RECONCILIATION)
+            self._parts.keeper.spawn(self._state.compare(), "compare the books")
