@@ -146,6 +146,9 @@ class OrderBook:
         if leg.leg_of:
             return self.take_order(said, now)
         self.take_order(said, now)
+        if leg.foreign and not parent.foreign:
+            # What it filled while nobody knew whose it is stays where it was booked.
+            leg.adopted_at = leg.told_at
         join(leg, parent)
         self.families.note(leg)
         self.note(leg)

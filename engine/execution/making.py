@@ -82,9 +82,7 @@ def succeed(order: Order, old: Order) -> None:
 
 
 def join(leg: Order, parent: Order) -> None:
-    """Make `leg` an exit of `parent`; what it filled while nobody knew that stays where it was booked."""
-    if leg.foreign and not parent.foreign:
-        leg.adopted_at = leg.told_at
+    """Make `leg` an exit of `parent`."""
     leg.leg_of, leg.sleeve, leg.foreign = parent.client_order_id, parent.sleeve, parent.foreign
     leg.role = Role.TAKE_PROFIT if leg.type is OrderType.LIMIT else Role.STOP_LOSS
 
