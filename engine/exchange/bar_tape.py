@@ -40,13 +40,13 @@ class BarTape:
     def end_of(start: int) -> int:
         return start + MINUTE
 
-    def add(self, trade: Trade, sets_price: bool, in_session: bool) -> Bar | None:
+    def add(self, trade: Trade, updates: int, in_session: bool) -> Bar | None:
         """Returns the minute that this print closes, if any."""
         closed = self.close_minute(trade.timestamp)
         if self._growing is None:
             self._growing = Candle(start=trade.timestamp // MINUTE * MINUTE)
             self._growing_in_session = in_session
-        self._growing.add(trade, sets_price)
+        self._growing.add(trade, updates)
         return closed
 
     def close_minute(self, now: int) -> Bar | None:
@@ -69,14 +69,14 @@ class BarTape:
         if self._growing is not None:
             self._growing.rescale(factor)
 
-    def revise(self, start: int, prints: Iterable[tuple[Trade, bool]]) -> Bar | None:
-        """Make the minute of `start` anew from all its prints, each with whether it sets a price, and its day with it.
+    def revise(self, start: int, prints: Iterable[tuple[Trade, int]]) -> Bar | None:
+        """Make the minute of `start` anew from all its prints, each with what it updates, and its day with it.
 
         Returns the bar where it was closed before and still is one.
         """
         candle = Candle(start=start)
-        for trade, sets_price in prints:
-            candle.add(trade, sets_price)
+        for trade, updates in prints:
+            candle.add(trade, updates)
         if self._growing is not None and self._growing.start == start:
             self._growing = candle
             return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from engine.domain.market import Bar, Timeframe, Trade
+from engine.market.normaliser.conditions import HIGH_LOW, LAST, VOLUME
 
 
 class Candle(msgspec.Struct, kw_only=True):
@@ -19,20 +20,19 @@ class Candle(msgspec.Struct, kw_only=True):
     turnover: float = 0.0
     trade_count: int = 0
 
-    def add(self, trade: Trade, sets_price: bool) -> None:
+    def add(self, trade: Trade, updates: int) -> None:
+        """`updates` as in engine.market.normaliser.conditions."""
         price, size = trade.price, trade.size
-        self.volume += size
-        self.turnover += price * size
-        self.trade_count += 1
-        if not sets_price:
-            return
-        if self.open == 0.0:
-            self.open = self.high = self.low = price
-        elif price > self.high:
-            self.high = price
-        elif price < self.low:
-            self.low = price
-        self.close = price
+        if updates & VOLUME:
+            self.volume += size
+            self.turnover += price * size
+            self.trade_count += 1
+        if updates & HIGH_LOW:
+            self.high = max(self.high, price)
+            self.low = min(self.low or price, price)
+        if updates & LAST:
+            self.open = self.open or price
+            self.close = price
 
     def join(self, bar: Bar, sets_price: bool = True) -> None:
         """Add a bar that follows in time; its volume alone when it sets no price."""
@@ -42,8 +42,8 @@ class Candle(msgspec.Struct, kw_only=True):
         if not sets_price or bar.open == 0.0:
             return
         if self.open == 0.0:
-            self.open, self.high, self.low = bar.open, bar.high, bar.low
-        self.high, self.low, self.close = max(self.high, bar.high), min(self.low, bar.low), bar.close
+            self.open = bar.open
+        self.high, self.low, self.close = max(self.high, bar.high), min(self.low or bar.low, bar.low), bar.close
 
     def rescale(self, factor: float) -> None:
         self.open, self.high, self.low, self.close = (

@@ -1,4 +1,4 @@
-"""What a print's sale conditions mean: whether it sets a price, and whether it is an auction's.
+"""Which sale conditions the exchange prints, and whether a print of some is an auction's.
 
 Tapes write a letter or a digit for each condition; recordings write AlgoSeek's bit flags as hexadecimal text.
 """
@@ -8,19 +8,10 @@ from __future__ import annotations
 from functools import lru_cache
 
 from engine.domain.market import Trade
-from engine.market.normaliser import NO_PRICE
 
 REGULAR, OPENING, CLOSING, EXTENDED, LATE = "@", "O", "6", "T", "Z"
-NOT_LAST = NO_PRICE | {"20", "20000020", "20040200", "20100000", "20100200"}
-"""Prints of these count for the volume but set no price. Those of the recordings are the ones that its official minute
-bars leave out.
-"""
 _OPENING_FLAGS = 0x40 | 0x4000000
 _CLOSING_FLAGS = 0x80 | 0x1000000
-
-
-def sets_price(trade: Trade) -> bool:
-    return NOT_LAST.isdisjoint(trade.conditions)
 
 
 def is_opening(trade: Trade) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from engine.domain.market import Bar, Quote, Trade, is_crypto
 from engine.exchange.bar_tape import BarTape
 from engine.exchange.columns import Columns
-from engine.exchange.conditions import is_auction, sets_price
+from engine.exchange.conditions import is_auction
 from engine.exchange.prices.acted import scale_quote, scale_trade
 from engine.exchange.prices.base import BarColumns, PriceSource
 from engine.exchange.prices.events import Bands, Cancellation, Correction, LatePrint, Status, TapeEvent
+from engine.market.normaliser.conditions import updates
 
 TICK_LIMIT = 10_000
 AUCTION_LIMIT = 2_000
@@ -62,7 +63,7 @@ class SymbolTape:
         self.trades.append(trade.timestamp, trade.price, trade.size, trade.exchange, conditions, trade.trade_id)
         if conditions and is_auction(conditions):
             self.auctions.append(*_row(trade))
-        return self.bars.add(trade, sets_price(trade), in_session)
+        return self.bars.add(trade, updates(trade.tape, trade.conditions), in_session)
 
     def on_late(self, late: LatePrint) -> Bar | None:
         """Each of these returns the closed minute bar as it has become, if it has changed."""
@@ -140,7 +141,7 @@ class SymbolTape:
     def _revise(self, trade: Trade) -> Bar | None:
         start = BarTape.minute_of(trade.timestamp)
         prints = [self.trade_at(i) for i in self.trades.span(start, BarTape.end_of(start) - 1)]
-        return self.bars.revise(start, [(found, sets_price(found)) for found in prints])
+        return self.bars.revise(start, [(found, updates(found.tape, found.conditions)) for found in prints])
 
 
 class Tape:

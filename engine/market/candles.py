@@ -1,181 +1,135 @@
-"""Candles from trades: seconds and minutes as they grow, longer ones from minutes.
+"""Candles of one symbol: seconds from prints, minutes from seconds, longer ones from minutes, each once.
 
-A candle closes when the tape has moved past its end, by the newest time seen in any symbol; a symbol without trades
-makes none. A print that comes later amends its closed candle, which is then given out again. Minute bars of the venue
-replace ours, because they know of corrections that we do not, and the longer candles follow them.
+A candle closes when the tape has moved past its end; a time without prints that set a price makes none. A late print, a
+correction or the venue's own minute changes a closed candle, which is then given out again with the next revision
+number. The venue's minutes replace ours for good, because they know of corrections that we do not.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable
 
-from engine.domain.market import Bar, Timeframe, Trade
-from engine.market.longer import LONGER, MINUTES_KEPT, LongerCandles, as_bar
-from engine.market.normaliser import sets_price
-
-SECONDS_KEPT = 1_800
-
-
-class Series:
-    """The candles of one symbol and timeframe, oldest first, bounded."""
-
-    def __init__(self, symbol: str, timeframe: Timeframe, most: int) -> None:
-        self.bars: OrderedDict[int, Bar] = OrderedDict()
-        self._symbol = symbol
-        self._timeframe = timeframe
-        self._most = most
-        self._priceless = _Priceless(-1)
-
-    def add_trade(self, trade: Trade, moves_price: bool) -> int | None:
-        """The start of the candle that changed; None for a print too old to count, or one that sets no price alone."""
-        length = self._timeframe.nanoseconds
-        start = trade.timestamp // length * length
-        bar = self.bars.get(start)
-        if bar is None:
-            if not moves_price:
-                self._wait_for_price(start, trade)
-                return None
-            return start if self._begin(start, trade) else None
-        volume = bar.volume + trade.size
-        high, low, close = bar.high, bar.low, bar.close
-        if moves_price:
-            high, low, close = max(high, trade.price), min(low, trade.price), trade.price
-        vwap = (bar.vwap * bar.volume + trade.price * trade.size) / volume
-        self.bars[start] = Bar(
-            self._symbol, self._timeframe, start, bar.open, high, low, close,
-            volume, bar.trade_count + 1, vwap, bar.closed,
-        )  # fmt: skip
-        return start
-
-    def _begin(self, start: int, trade: Trade) -> bool:
-        """A new candle; closed at once when a newer one exists. False for a time before all that are kept."""
-        newest = next(reversed(self.bars), -1)
-        if start < newest and start < next(iter(self.bars)):
-            return False
-        volume, count, notional = trade.size, 1, trade.price * trade.size
-        if self._priceless.start == start:
-            volume += self._priceless.volume
-            count += self._priceless.count
-            notional += self._priceless.notional
-        price = trade.price
-        self.put(
-            Bar(
-                self._symbol, self._timeframe, start, price, price, price, price,
-                volume, count, notional / volume, start < newest,
-            )
-        )  # fmt: skip
-        return True
-
-    def _wait_for_price(self, start: int, trade: Trade) -> None:
-        """An odd lot or the like before the first price of its time: it counts as soon as there is a candle."""
-        if start > self._priceless.start:
-            self._priceless = _Priceless(start)
-        if start == self._priceless.start:
-            self._priceless.volume += trade.size
-            self._priceless.count += 1
-            self._priceless.notional += trade.price * trade.size
-
-    def put(self, bar: Bar) -> None:
-        newest = next(reversed(self.bars), -1)
-        self.bars[bar.timestamp] = bar
-        if bar.timestamp < newest:
-            self.bars = OrderedDict(sorted(self.bars.items()))
-        while len(self.bars) > self._most:
-            self.bars.popitem(last=False)
-
-    def close_before(self, time: int) -> list[Bar]:
-        """Close what ended at or before `time`; the candles closed now, oldest first."""
-        closed: list[Bar] = []
-        for start in reversed(self.bars):
-            bar = self.bars[start]
-            if bar.closed:
-                break
-            if start + self._timeframe.nanoseconds <= time:
-                closed.append(as_bar(bar, self._timeframe, start, closed=True))
-        for bar in closed:
-            self.bars[bar.timestamp] = bar
-        closed.reverse()
-        return closed
-
-
-class _Priceless:
-    """Prints of one candle's time that came before any that sets a price."""
-
-    __slots__ = ("count", "notional", "start", "volume")
-
-    def __init__(self, start: int) -> None:
-        self.start = start
-        self.count = 0
-        self.volume = self.notional = 0.0
+from engine.domain.market import NANOSECONDS, Bar, Timeframe, Trade
+from engine.market.batch import Correction
+from engine.market.hours import Hours, RoundTheClock
+from engine.market.longer import LONGER, MINUTE, LongerCandles
+from engine.market.minutes import Minutes
+from engine.market.seconds import Seconds
 
 
 class Candles:
-    """All candles of one symbol."""
-
-    def __init__(self, symbol: str) -> None:
+    def __init__(self, symbol: str, hours: Hours | None = None) -> None:
         self.symbol = symbol
-        self.seconds = Series(symbol, Timeframe.SECOND_1, SECONDS_KEPT)
-        self.minutes = Series(symbol, Timeframe.MINUTE_1, MINUTES_KEPT)
-        self._changed: dict[Timeframe, set[int]] = {Timeframe.SECOND_1: set(), Timeframe.MINUTE_1: set()}
-        self._longer = LongerCandles()
+        self.hours = hours or RoundTheClock()
+        self.seconds = Seconds(symbol, self.hours)
+        self.minutes = Minutes(symbol, self.seconds)
+        self._longer = LongerCandles(self.hours)
+        self._closed_to = 0
+        self._next_close = 0
+
+    def add_print(self, trade: Trade) -> bool:
+        """True when `changes` has something to do."""
+        if self.seconds.add(trade):
+            self._next_close = 0
+            return True
+        return False
 
     def add(self, trades: Iterable[Trade]) -> list[Bar]:
-        """Returns closed candles that late prints amended, the longer ones included."""
-        amended: dict[tuple[Timeframe, int], Bar] = {}
+        """Returns closed candles that late prints changed, the longer ones included."""
+        late = False
         for trade in trades:
-            moves = sets_price(trade)
-            for timeframe, series in ((Timeframe.SECOND_1, self.seconds), (Timeframe.MINUTE_1, self.minutes)):
-                start = series.add_trade(trade, moves)
-                if start is not None:
-                    self._changed[timeframe].add(start)
-                    if series.bars[start].closed:
-                        amended[timeframe, start] = series.bars[start]
-        for (timeframe, _), bar in list(amended.items()):
-            if timeframe is Timeframe.MINUTE_1:
-                amended.update(((b.timeframe, b.timestamp), b) for b in self._longer.take(bar, self.minutes.bars))
-        return list(amended.values())
+            late |= self.add_print(trade)
+        return self.changes() if late else []
+
+    def correct(self, correction: Correction) -> list[Bar] | None:
+        """The closed candles that change; None when the print is not known."""
+        if not self.seconds.correct(correction):
+            return None
+        self._next_close = 0
+        return self.changes()
+
+    def changes(self) -> list[Bar]:
+        """The closed candles that changed since the last call, each with its next revision."""
+        late, self.seconds.late = self.seconds.late, {}
+        bars: list[Bar] = []
+        minutes: dict[int, None] = {}
+        for start in sorted(late):
+            second = late[start]
+            minutes[start - start % MINUTE] = None
+            if second.closed:
+                second.revision += 1
+            elif start + NANOSECONDS <= self._closed_to:
+                second.closed = True
+            if second.closed and second.up_to_date().priced:
+                bars.append(second.bar(self.symbol))
+        for minute in minutes:
+            bars += self._take(self.minutes.build_again(minute, self._closed_to))
+        return bars
 
     def close_before(self, time: int) -> list[Bar]:
-        closed = self.seconds.close_before(time)
-        for minute in self.minutes.close_before(time):
-            closed += [minute, *self._longer.take(minute, self.minutes.bars)]
-        return closed + self._longer.close_before(time)
+        """Close what ended at or before `time`; the candles closed now, the shorter ones first."""
+        if time < self._next_close:
+            return []
+        self._closed_to = max(self._closed_to, time)
+        bars: list[Bar] = []
+        for second in self.seconds.close_before(time):
+            bars += self._take(self.minutes.close_before(second.start))
+            self.minutes.join(second)
+            if second.fold.priced:
+                bars.append(second.bar(self.symbol))
+        bars += self._take(self.minutes.close_before(time))
+        bars += self._longer.close_before(time)
+        self._next_close = self._next_end()
+        return bars
 
     def replace_minute(self, bar: Bar) -> list[Bar]:
         """The venue's own closed minute; what is to be given out again because of it, itself included."""
-        self.minutes.put(bar)
-        return [bar, *self._longer.take(bar, self.minutes.bars)]
+        return self._take(self.minutes.replace(bar))
 
-    def seed(self, minutes: Iterable[Bar], day_start: int) -> None:
-        """Closed minutes of today, so that longer candles do not begin in the middle of their time.
-
-        `day_start` is when the venue's day begins: New York's midnight for stocks, UTC's for crypto.
-        """
+    def seed(self, minutes: Iterable[Bar]) -> None:
+        """Closed minutes of today, so that longer candles do not begin in the middle of their time."""
         for bar in minutes:
-            self.minutes.put(bar)
-        self._longer = LongerCandles(day_start % Timeframe.DAY_1.nanoseconds)
-        for bar in self.minutes.bars.values():
-            if bar.closed:
-                self._longer.take(bar, self.minutes.bars)
+            self.minutes.replace(bar)
+        self._longer = LongerCandles(self.hours)
+        for bar in self.minutes.closed.values():
+            self._longer.take(bar, self.minutes.closed)
 
     def growing(self) -> list[Bar]:
         """Candles that changed since the last call and are still open, the longer ones included."""
-        found: list[Bar] = []
-        for timeframe, series in ((Timeframe.SECOND_1, self.seconds), (Timeframe.MINUTE_1, self.minutes)):
-            changed = self._changed[timeframe]
-            found += [bar for start in sorted(changed) if (bar := series.bars.get(start)) and not bar.closed]
-            changed.clear()
-        newest = next(reversed(self.minutes.bars.values()), None)
-        if found and newest is not None and not newest.closed:
-            found += [self._longer.with_minute(timeframe, newest) for timeframe in LONGER]
+        newest = self.seconds.newest
+        if newest is None or newest.told == len(newest.prints):
+            return []
+        newest.told = len(newest.prints)
+        found = [newest.bar(self.symbol)] if not newest.closed and newest.up_to_date().priced else []
+        minute = self.minutes.growing()
+        if minute is not None:
+            found.append(minute)
+            found += [self._longer.with_minute(timeframe, minute) for timeframe in LONGER]
         return found
+
+    @property
+    def last(self) -> float:
+        """The newest price; 0 where there is none."""
+        return self.seconds.last
 
     def current(self, timeframe: Timeframe) -> Bar | None:
         """The candle of `timeframe` that holds the newest minute."""
-        newest = next(reversed(self.minutes.bars.values()), None)
-        if newest is None or timeframe not in LONGER:
-            return newest if timeframe is Timeframe.MINUTE_1 else None
-        if newest.closed:
-            return self._longer.newest(timeframe)
-        return self._longer.with_minute(timeframe, newest)
+        growing = self.minutes.growing()
+        if timeframe is Timeframe.MINUTE_1:
+            return growing or self.minutes.newest_closed()
+        if timeframe not in LONGER:
+            return None
+        return self._longer.newest(timeframe) if growing is None else self._longer.with_minute(timeframe, growing)
+
+    def _take(self, minutes: Iterable[Bar]) -> list[Bar]:
+        """Closed minutes and the longer candles that they end or change."""
+        bars: list[Bar] = []
+        for minute in minutes:
+            bars += [minute, *self._longer.take(minute, self.minutes.closed)]
+        return bars
+
+    def _next_end(self) -> int:
+        newest = self.seconds.newest
+        if newest is not None and not newest.closed:
+            return newest.start + NANOSECONDS
+        return min(self.minutes.open_end(), self._longer.open_end())

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 from engine.domain.errors import PaddockError
-from engine.domain.market import NANOSECONDS, Bar, Timeframe, Trade
-from engine.market.board import Board
-from engine.market.candles import Candles
-from engine.market.normaliser import Normaliser, sets_price
+from engine.domain.market import NANOSECONDS, Bar, Timeframe
+from engine.market.processor import Processor
 from engine.market.rest import MarketRest, Snapshot
 
 WARM_UP = 420 * NANOSECONDS
@@ -27,16 +25,16 @@ class CatchUp:
     def __init__(
         self,
         rest: MarketRest,
-        candles: Mapping[str, Candles],
-        board: Board,
-        normaliser: Normaliser,
+        processor: Processor,
         give_out: Callable[[Iterable[Bar]], None],
     ) -> None:
         self._rest = rest
-        self._candles = candles
-        self._board = board
-        self._normaliser = normaliser
+        self._candles = processor.candles
+        self._board = processor.board
+        self._normaliser = processor.normaliser
         self._give_out = give_out
+        self.filled = 0
+        """Trades and minutes that were read after a gap, without those read at the start."""
         self._read_from: dict[str, int] = {}
         """Where reading begins, for each symbol that has not been caught up; -1 = nothing is known of it."""
 
@@ -87,27 +85,18 @@ class CatchUp:
         self._read_from.pop(symbol, None)
         bars: list[Bar] = []
         if since < 0 and day is not None:
-            candles.seed(minutes, day.timestamp)
+            candles.seed(minutes)
         else:
             for minute in minutes:
                 bars += candles.replace_minute(minute)
-        bars += self._build(candles, self._normaliser.trades(trades), {bar.timestamp for bar in minutes})
-        bars += candles.close_before(max(self._board.watermark, now))
-        return bars if since >= 0 else []
-
-    @staticmethod
-    def _build(candles: Candles, trades: list[Trade], known_minutes: set[int]) -> list[Bar]:
-        """Trades of minutes that the venue has told make seconds only, or they would count twice."""
-        fresh: list[Trade] = []
-        seconds: set[int] = set()
-        for trade in trades:
-            if trade.timestamp // MINUTE * MINUTE not in known_minutes:
-                fresh.append(trade)
-            elif (start := candles.seconds.add_trade(trade, sets_price(trade))) is not None:
-                seconds.add(start)
-        amended = candles.add(fresh)
-        closed = candles.seconds.bars
-        return amended + [closed[start] for start in sorted(seconds) if start in closed and closed[start].closed]
+        new = self._normaliser.trades(trades)
+        bars += candles.add(new)
+        bars += candles.close_before(max(self._normaliser.newest, now))
+        self._board.touch((symbol,))
+        if since < 0:
+            return []
+        self.filled += len(new) + len(minutes)
+        return bars
 
     async def _minutes(self, symbol: str, begin: int, now: int) -> list[Bar]:
         """The closed ones since the minute of `begin`."""

@@ -1,160 +1,138 @@
 """Decode the frames of Alpaca's data streams: msgpack arrays of maps, each beginning with its kind, T.
 
-One typed decode per frame. A frame in which one message cannot be read is decoded again message by message, so that
-the others are kept and the bad one is counted.
+One typed decode a frame. A frame in which one message cannot be read is decoded again message by message, so that the
+others are kept and the bad one is counted.
 """
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from engine.domain.market import NANOSECONDS, Bar, Quote, Timeframe, Trade
+from engine.market import wire
+from engine.market.batch import Batch, Correction
 
-Ext = msgspec.msgpack.Ext
+_decode_all = msgspec.msgpack.Decoder(list[wire.Known]).decode
+_decode_raw = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
+_decode_map = msgspec.msgpack.Decoder(dict[str, Any]).decode
+_decode_one = msgspec.msgpack.Decoder(wire.Known).decode
+_encode = msgspec.msgpack.encode
+_UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError)
 
-
-class _Trade(msgspec.Struct, tag_field="T", tag="t", gc=False):
-    S: str
-    t: Ext
-    p: float
-    s: float
-    x: str = ""
-    i: int = 0
-    c: list[str] | None = None
-
-
-class _Quote(msgspec.Struct, tag_field="T", tag="q", gc=False, rename={"ask_size": "as"}):
-    S: str
-    t: Ext
-    bp: float
-    bs: float
-    ap: float
-    ask_size: float
+_unpack_stamp = struct.Struct(">HII").unpack
+_STAMP = 0xD7FF
+"""The first two bytes of msgpack's timestamp extension in its usual length: fixext 8, type -1."""
+_UNPACKED = msgspec.Raw()
 
 
-class _Bar(msgspec.Struct, tag_field="T", tag="b", gc=False):
-    S: str
-    t: Ext
-    o: float
-    h: float
-    l: float  # noqa: E741  the venue's name
-    c: float
-    v: float
-    n: int | None = None
-    vw: float | None = None
+class Frame(Batch, kw_only=True):
+    """What one or more frames held: the market data, and what the server said of the session."""
+
+    words: Iterable[str] = ()
+    errors: Iterable[tuple[int, str]] = ()
+    subscribed: Iterable[str] | None = None
+    """The symbols whose trades the server sends from now on, when it said so."""
 
 
-class _UpdatedBar(_Bar, tag_field="T", tag="u", gc=False):
-    pass
-
-
-class _DailyBar(_Bar, tag_field="T", tag="d", gc=False):
-    pass
-
-
-class _Success(msgspec.Struct, tag_field="T", tag="success"):
-    msg: str = ""
-
-
-class _Error(msgspec.Struct, tag_field="T", tag="error"):
-    code: int = 0
-    msg: str = ""
-
-
-class _Subscription(msgspec.Struct, tag_field="T", tag="subscription"):
-    trades: list[str] = []
-
-
-class _Correction(msgspec.Struct, tag_field="T", tag="c"):
-    """A print that was told wrongly. The bar it belongs to comes again as an updated one."""
-
-
-class _Cancellation(msgspec.Struct, tag_field="T", tag="x"):
-    """A print that did not happen, in the same way."""
-
-
-_Known = (
-    _Trade | _Quote | _Bar | _UpdatedBar | _DailyBar | _Success | _Error | _Subscription | _Correction | _Cancellation
-)
-_decode_all = msgspec.msgpack.Decoder(list[_Known]).decode
-_decode_each = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
-_decode_one = msgspec.msgpack.Decoder(_Known).decode
-
-
-class Frame(msgspec.Struct):
-    """What one frame held. `daily` are the growing bars of the day; `words` what the server said of the session."""
-
+def decode(*frames: bytes | str) -> Frame:
+    """All of `frames` as one. Never raises: what cannot be read is counted in `rejected`."""
     trades: list[Trade] = []
     quotes: list[Quote] = []
-    minutes: list[Bar] = []
-    daily: list[Bar] = []
-    words: list[str] = []
-    errors: list[tuple[int, str]] = []
-    subscribed: list[str] | None = None
-    """The symbols whose trades the server sends from now on, when it said so."""
-    rejected: int = 0
-
-
-def decode(data: bytes | str) -> Frame:
-    """Never raises: what cannot be read is counted in `rejected`."""
+    others: list[Any] = []
     frame = Frame()
-    if isinstance(data, str):
-        frame.rejected += 1
-        return frame
-    try:
-        messages: list[Any] = _decode_all(data)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        messages = _one_by_one(data, frame)
-    for message in messages:
-        try:
-            _sort(message, frame)
-        except (ValueError, OverflowError):
-            frame.rejected += 1
+    for data in frames:
+        for message in _messages(data, frame):
+            kind = type(message)
+            if kind is wire.StreamTrade:
+                try:
+                    message.timestamp = _time(message.stamp)
+                except ValueError:
+                    frame.rejected += 1
+                    continue
+                message.stamp = _UNPACKED  # it would keep the whole frame in memory for as long as the trade lives
+                trades.append(message)
+            elif kind is wire.StreamQuote:
+                try:
+                    message.timestamp = _time(message.stamp)
+                except ValueError:
+                    frame.rejected += 1
+                    continue
+                message.stamp = _UNPACKED
+                quotes.append(message)
+            else:
+                others.append(message)
+    frame.trades, frame.quotes = trades, quotes
+    if others:
+        _sort(others, frame)
     return frame
 
 
-def _one_by_one(data: bytes, frame: Frame) -> list[Any]:
-    try:
-        parts = _decode_each(data)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
+def _messages(data: bytes | str, frame: Frame) -> list[Any]:
+    if isinstance(data, str):
         frame.rejected += 1
         return []
-    found: list[Any] = []
+    try:
+        return _decode_all(data)
+    except _UNREADABLE:
+        return list(_one_by_one(data, frame))
+
+
+def _one_by_one(data: bytes, frame: Frame) -> Iterable[Any]:
+    try:
+        parts = _decode_raw(data)
+    except _UNREADABLE:
+        frame.rejected += 1
+        return
     for part in parts:
         try:
-            found.append(_decode_one(part))
-        except (msgspec.MsgspecError, ValueError, RecursionError):
+            yield _decode_one(part)
+        except _UNREADABLE:
+            yield from _without_nulls(part, frame)
+
+
+def _without_nulls(part: msgspec.Raw, frame: Frame) -> Iterable[Any]:
+    """A field may be null where the venue has nothing to say: the same as one that is not there."""
+    try:
+        fields = _decode_map(part)
+        yield _decode_one(_encode({key: value for key, value in fields.items() if value is not None}))
+    except (*_UNREADABLE, TypeError):
+        frame.rejected += 1
+
+
+def _sort(messages: Iterable[Any], frame: Frame) -> None:
+    bars: list[Bar] = []
+    daily: list[Bar] = []
+    corrections: list[Correction] = []
+    words: list[str] = []
+    errors: list[tuple[int, str]] = []
+    for message in messages:
+        try:
+            match message:
+                case wire.DailyBar():
+                    daily.append(_bar(message, Timeframe.DAY_1, closed=False))
+                case wire.StreamBar():
+                    bars.append(_bar(message, Timeframe.MINUTE_1, closed=True))
+                case wire.StreamCorrection():
+                    corrections.append(_correction(message))
+                case wire.StreamCancellation():
+                    corrections.append(Correction(message.S, message.x, message.i, message.p, message.s, 0))
+                case wire.Success():
+                    words.append(message.msg)
+                case wire.Error():
+                    errors.append((message.code, message.msg))
+                case wire.Subscription():
+                    words.append("subscription")
+                    frame.subscribed = message.trades
+        except ValueError:
             frame.rejected += 1
-    return found
+    frame.bars, frame.daily, frame.corrections, frame.words, frame.errors = bars, daily, corrections, words, errors
 
 
-def _sort(message: Any, frame: Frame) -> None:
-    match message:
-        case _Trade():
-            conditions = tuple(message.c) if message.c else ()
-            frame.trades.append(
-                Trade(message.S, message.p, message.s, _time(message.t), message.x, conditions, message.i)
-            )
-        case _Quote():
-            frame.quotes.append(
-                Quote(message.S, message.bp, message.bs, message.ap, message.ask_size, _time(message.t))
-            )
-        case _DailyBar():
-            frame.daily.append(_bar(message, Timeframe.DAY_1, closed=False))
-        case _Bar():
-            frame.minutes.append(_bar(message, Timeframe.MINUTE_1, closed=True))
-        case _Success():
-            frame.words.append(message.msg)
-        case _Error():
-            frame.errors.append((message.code, message.msg))
-        case _Subscription():
-            frame.words.append("subscription")
-            frame.subscribed = message.trades
-
-
-def _bar(message: _Bar, timeframe: Timeframe, closed: bool) -> Bar:
+def _bar(message: wire.StreamBar, timeframe: Timeframe, closed: bool) -> Bar:
     return Bar(
         message.S,
         timeframe,
@@ -170,16 +148,30 @@ def _bar(message: _Bar, timeframe: Timeframe, closed: bool) -> Bar:
     )
 
 
-def _time(ext: Ext) -> int:
-    """The msgpack timestamp extension in its three lengths, https://github.com/msgpack/msgpack/blob/master/spec.md"""
-    data = bytes(ext.data)
-    if ext.code != -1:
+def _correction(message: wire.StreamCorrection) -> Correction:
+    fixed = Trade(message.S, message.cp, message.cs, 0, message.x, message.cc, message.ci, message.z)
+    return Correction(message.S, message.x, message.oi, message.op, message.os, 0, fixed)
+
+
+def _time(stamp: msgspec.Raw) -> int:
+    """Nanoseconds of the timestamp extension, https://github.com/msgpack/msgpack/blob/master/spec.md"""
+    head: int
+    upper: int
+    lower: int
+    try:
+        head, upper, lower = _unpack_stamp(stamp)
+    except struct.error:
+        return _rare_time(stamp)
+    if head != _STAMP:
         raise ValueError("not a timestamp")
-    if len(data) == 8:
-        value = int.from_bytes(data, "big")
-        return (value & 0x3FFFFFFFF) * NANOSECONDS + (value >> 34)
-    if len(data) == 4:
-        return int.from_bytes(data, "big") * NANOSECONDS
-    if len(data) == 12:
-        return int.from_bytes(data[4:], "big", signed=True) * NANOSECONDS + int.from_bytes(data[:4], "big")
+    return (lower + ((upper & 3) << 32)) * NANOSECONDS + (upper >> 2)
+
+
+def _rare_time(stamp: msgspec.Raw) -> int:
+    """Its short length (whole seconds) and its long one."""
+    data = bytes(stamp)
+    if data[:2] == b"\xd6\xff" and len(data) == 6:
+        return int.from_bytes(data[2:], "big") * NANOSECONDS
+    if data[:3] == b"\xc7\x0c\xff" and len(data) == 15:
+        return int.from_bytes(data[7:], "big", signed=True) * NANOSECONDS + int.from_bytes(data[3:7], "big")
     raise ValueError("not a timestamp")

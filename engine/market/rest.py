@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from datetime import date, time
 from typing import Any, TypeVar
 
 import aiohttp
@@ -16,6 +17,7 @@ import msgspec
 from engine.domain.errors import CredentialsError, UnavailableError
 from engine.domain.market import Bar, Timeframe, Trade, is_crypto
 from engine.domain.timestamps import format_rfc3339, parse_rfc3339
+from engine.market.hours import at_new_york
 
 R = TypeVar("R")
 
@@ -59,6 +61,12 @@ class MarketRest:
         """The venue's time (int nanoseconds UTC), and whether its market is open."""
         said = await self._get(f"{self._trading}/v2/clock", {})
         return _read(lambda: (parse_rfc3339(said["timestamp"]), bool(said["is_open"])))
+
+    async def sessions(self, start: int, end: int) -> list[tuple[int, int]]:
+        """Regular hours of the trading days between two times: when each opens and closes, int nanoseconds UTC."""
+        query = {"start": format_rfc3339(start)[:10], "end": format_rfc3339(end)[:10]}
+        rows = await self._get(f"{self._trading}/v2/calendar", query)
+        return [_read(_session, row) for row in rows]
 
     async def knows(self, symbol: str) -> bool:
         try:
@@ -181,6 +189,11 @@ def _bar(symbol: str, timeframe: Timeframe, row: dict[str, Any], now: int) -> Ba
     )
 
 
+def _session(row: dict[str, Any]) -> tuple[int, int]:
+    day = date.fromisoformat(row["date"])
+    return at_new_york(day, time.fromisoformat(row["open"])), at_new_york(day, time.fromisoformat(row["close"]))
+
+
 def _trade(symbol: str, row: dict[str, Any]) -> Trade:
     return Trade(
         symbol,
@@ -190,6 +203,7 @@ def _trade(symbol: str, row: dict[str, Any]) -> Trade:
         str(row.get("x") or ""),
         tuple(row.get("c") or ()),
         int(row.get("i") or 0),
+        str(row.get("z") or ""),
     )
 
 

@@ -6,6 +6,7 @@
 | indicators.TIMEFRAME  | Indicators     | feed → engine, recorder                |
 | quotes                | Quotes         | feed → engine, recorder (conflated)    |
 | feed.status           | FeedStatus     | feed → engine, once a second           |
+| feed.health           | StreamHealth   | feed → engine, when a channel changes  |
 | history.request       | HistoryRequest | bot or engine → feed                   |
 | history.reply.NAME    | HistoryReply   | feed → whoever asked, NAME             |
 | watch                 | Watch          | engine → feed                          |
@@ -24,6 +25,7 @@ CANDLES = "candles."
 INDICATORS = "indicators."
 QUOTES = "quotes"
 FEED_STATUS = "feed.status"
+FEED_HEALTH = "feed.health"
 HISTORY_REQUEST = "history.request"
 HISTORY_REPLY = "history.reply."
 WATCH = "watch"
@@ -103,6 +105,31 @@ class FeedStatus(msgspec.Struct, frozen=True, kw_only=True, tag="feed_status"):
     symbols: list[str] = []
     unknown_symbols: list[str] = []
     error: str = ""
+    channels: dict[str, str] = {}
+    """How trades, quotes and bars fare, such as "live", "quiet", "late", "mute"; by the source that is in use."""
+    fallback: str = ""
+    """The source that stands in, empty while the first one works."""
+    conflated: int = 0
+    """Quotes that a newer one of the same symbol took the place of, because the feed was behind."""
+    refused: dict[str, int] = {}
+    """Messages refused by validation, by reason; duplicates among them."""
+    filled: int = 0
+    """Trades and minutes that were read afterwards, to fill gaps of the stream."""
+
+
+class StreamHealth(msgspec.Struct, frozen=True, kw_only=True, tag="stream_health"):
+    """A channel of a source changed, or another source took over."""
+
+    feed: str
+    source: str
+    channel: str
+    """trades, quotes, bars, or source when it is the source itself."""
+    was: str
+    now: str
+    words: str
+    """For a person."""
+    at: int
+    """Wall time, int nanoseconds UTC."""
 
 
 class HistoryRequest(msgspec.Struct, frozen=True, kw_only=True, tag="history_request"):
@@ -183,6 +210,7 @@ Message = (
     | Indicators
     | Quotes
     | FeedStatus
+    | StreamHealth
     | HistoryRequest
     | HistoryReply
     | Watch

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any
 
 import msgspec
@@ -13,12 +13,12 @@ import msgspec
 from engine.broker.address import VenueAddress
 from engine.domain.errors import UnavailableError
 from engine.market.feed import Feed
-from engine.market.frames import Frame
 from engine.market.history.chunks import ChunkCache
 from engine.market.history.ranges import BarHistory
 from engine.market.history.sources import BrokerSource
 from engine.market.rest import MarketRest
-from engine.market.stream import DataStream
+from engine.market.sources.alpaca import AlpacaStream
+from engine.market.sources.base import Source
 from engine.processes.child import Child
 from engine.streams.address import HubAddress
 from engine.streams.messages import HISTORY_REQUEST, WATCH, HistoryRequest, Watch
@@ -49,18 +49,13 @@ async def main(child: Child[Settings]) -> None:
     requests = transport.subscribe([HISTORY_REQUEST, WATCH])
     rest = MarketRest(venue.data_url, venue.trading_url, venue.key, venue.secret, settings.feed)
 
-    def make_stream(
-        crypto: bool,
-        on_frame: Callable[[Frame], None],
-        on_subscribed: Callable[[], Awaitable[None]],
-        silence_limit: Callable[[], float | None],
-    ) -> DataStream:
+    def make_sources(crypto: bool) -> list[Source]:
         url = venue.crypto_stream_url if crypto else venue.stock_stream_url
         name = "crypto stream" if crypto else f"{settings.feed} stream"
-        return DataStream(name, url, venue.key, venue.secret, on_frame, on_subscribed, silence_limit)
+        return [AlpacaStream(name, url, venue.key, venue.secret)]
 
     past = BarHistory(ChunkCache(child.clock, settings.feed), [BrokerSource(rest)])
-    feed = Feed(settings.name, settings.feed, rest, transport.publish, child.clock, make_stream, past)
+    feed = Feed(settings.name, settings.feed, rest, transport.publish, child.clock, make_sources, past)
     background: set[asyncio.Task[None]] = set()
 
     def spawn(work: Coroutine[Any, Any, None]) -> None:

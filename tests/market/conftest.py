@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -13,12 +13,12 @@ from engine.clock import SystemClock
 from engine.domain.market import Bar, Timeframe
 from engine.exchange.server import ExchangeOptions, ExchangeServer
 from engine.market.feed import Feed
-from engine.market.frames import Frame
 from engine.market.history.chunks import ChunkCache
 from engine.market.history.ranges import BarHistory
 from engine.market.history.sources import BrokerSource
 from engine.market.rest import MarketRest
-from engine.market.stream import DataStream
+from engine.market.sources.alpaca import AlpacaStream
+from engine.market.sources.base import Source
 from engine.streams.messages import Candles, FeedStatus, Message, Quotes, QuoteState
 
 
@@ -29,19 +29,14 @@ class Running:
         self.said: list[tuple[str, Message]] = []
         rest = MarketRest(venue.data_url, venue.trading_url, venue.key, venue.secret, "iex")
 
-        def make_stream(
-            crypto: bool,
-            on_frame: Callable[[Frame], None],
-            on_subscribed: Callable[[], Awaitable[None]],
-            silence_limit: Callable[[], float | None],
-        ) -> DataStream:
+        def make_sources(crypto: bool) -> list[Source]:
             url = venue.crypto_stream_url if crypto else venue.stock_stream_url
-            return DataStream("stream", url, venue.key, venue.secret, on_frame, on_subscribed, silence_limit, seed=1)
+            return [AlpacaStream("stream", url, venue.key, venue.secret, seed=1)]
 
         clock = SystemClock()
         past = BarHistory(ChunkCache(clock, "iex"), [BrokerSource(rest)])
         self.feed = Feed(
-            "feed", "iex", rest, lambda topic, message: self.said.append((topic, message)), clock, make_stream, past
+            "feed", "iex", rest, lambda topic, message: self.said.append((topic, message)), clock, make_sources, past
         )
 
     def flush(self) -> None:

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from engine.domain.market import NANOSECONDS, Bar, Timeframe, Trade
 from engine.market.candles import Candles
-from engine.market.normaliser import Normaliser, sets_price
+from engine.market.hours import NewYorkDays
+from engine.market.normaliser.conditions import sets_price
+from engine.market.recorded import build_candles
 from tests.shared_data import FOLDER, needs_shared_data
 
 MINUTE = 60 * NANOSECONDS
@@ -129,7 +131,7 @@ def test_an_odd_lot_before_the_first_price_counts_as_volume() -> None:
 
 def test_today_is_seeded_so_that_the_day_does_not_begin_in_its_middle() -> None:
     candles = Candles("SPY")
-    candles.seed([minute(number) for number in range(3)], 0)
+    candles.seed([minute(number) for number in range(3)])
     candles.add([trade(3 * MINUTE + 1, size=5.0)])
     day = candles.current(Timeframe.DAY_1)
     assert day is not None
@@ -166,9 +168,8 @@ def agreement(folder: Path, symbol: str) -> list[float]:
         ).iter_rows()
         if opening <= time < closing
     ]
-    candles = Candles(symbol)
-    candles.add(Normaliser().trades(trades))
-    ours = {bar.timestamp: row(bar) for bar in candles.minutes.bars.values()}
+    built = build_candles(trades, Timeframe.MINUTE_1, NewYorkDays())
+    ours = {start: row(bar) for (_, start), bar in built.items()}
     official = pl.read_parquet(folder / "bars_1min" / f"{symbol}.parquet")
     official = official.with_columns(pl.col("timestamp").cast(pl.Datetime("ns", "UTC")).cast(pl.Int64).alias("at"))
     rows = official.filter((pl.col("at") >= opening) & (pl.col("at") < closing))

@@ -10,7 +10,6 @@ import pytest
 from engine.broker.address import VenueAddress
 from engine.domain.market import NANOSECONDS, Bar, Timeframe
 from engine.exchange.server import ExchangeServer
-from engine.market import feed as feed_module
 from engine.streams.messages import HistoryReply, HistoryRequest
 from tests.market.conftest import Running, exchange, fault, running
 from tests.waiting import until
@@ -109,7 +108,7 @@ async def test_dropped_streams_come_back_and_miss_nothing() -> None:
 
 
 async def test_trades_missed_while_rest_failed_are_read_by_the_next_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.market.stream.CATCH_UP_PAUSE", 0.01)
+    monkeypatch.setattr("engine.market.line.CATCH_UP_PAUSE", 0.01)
     monkeypatch.setattr("engine.market.rest.PAUSE", 0.01)
     async with exchange(speed=60) as server, running(server.url, "SPY") as found:
         await until(lambda: found.closed(Timeframe.MINUTE_1))
@@ -122,7 +121,7 @@ async def test_trades_missed_while_rest_failed_are_read_by_the_next_attempt(monk
 
 
 async def test_a_mute_stream_is_told_and_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(feed_module, "SILENCE", 0.3)
+    monkeypatch.setattr("engine.market.sources.watchdog.SILENCE", 0.3)
     async with exchange(speed=20) as server, running(server.url, "SPY") as found:
         await until(lambda: found.status().messages)
         await fault(server.url, kind="mute_streams", stream="data")

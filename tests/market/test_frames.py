@@ -19,5 +19,11 @@ def test_corrections_and_cancellations_are_no_fault_of_the_stream() -> None:
     ]
     (data,) = codec.frames(pieces, packed=True)
     frame = decode(data)
-    assert frame.trades == [TRADE]
+    assert [(t.symbol, t.price, t.size, t.timestamp, t.trade_id) for t in frame.trades] == [
+        ("SPY", 100.0, 5.0, TRADE.timestamp, 7)
+    ]
+    changed, cancelled = frame.corrections
+    assert changed.replacement is not None
+    assert (changed.trade_id, changed.price, changed.replacement.price) == (7, 100.0, 99.0)
+    assert (cancelled.trade_id, cancelled.price, cancelled.replacement) == (7, 99.0, None)
     assert frame.rejected == 0

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from websockets.asyncio.server import ServerConnection, serve
 
 from engine.domain.errors import CredentialsError
-from engine.market.frames import Frame, decode
-from engine.market.stream import DataStream, StreamState
+from engine.market.batch import Batch
+from engine.market.frames import decode
+from engine.market.sources.alpaca import AlpacaStream
+from engine.market.sources.base import SourceState
 from tests.market.conftest import exchange
 from tests.waiting import until
 
@@ -26,23 +28,27 @@ TRADE = {"T": "t", "S": "SPY", "t": TIME, "p": 1.0, "s": 2.0, "i": 7, "new field
 
 class Listener:
     def __init__(self, url: str, *symbols: str) -> None:
-        self.frames: list[Frame] = []
-        self.subscribed = 0
-        self.stream = DataStream("test", url, "key", "secret", self.frames.append, self.count, lambda: 5.0, seed=1)
+        self.batches: list[Batch] = []
+        self.stream = AlpacaStream("test", url, "key", "secret", seed=1)
         self.stream.symbols = set(symbols)
 
-    async def count(self) -> None:
-        self.subscribed += 1
+    async def run(self) -> None:
+        async for batch in self.stream:
+            self.batches.append(batch)
+
+    @property
+    def subscribed(self) -> int:
+        return sum(batch.fresh for batch in self.batches)
 
     @property
     def trades(self) -> list[float]:
-        return [trade.price for frame in self.frames for trade in frame.trades]
+        return [trade.price for batch in self.batches for trade in batch.trades]
 
 
 @asynccontextmanager
 async def listening(url: str, *symbols: str) -> AsyncIterator[Listener]:
     listener = Listener(url, *symbols)
-    task = asyncio.create_task(listener.stream.run())
+    task = asyncio.create_task(listener.run())
     try:
         yield listener
     finally:
@@ -84,8 +90,8 @@ async def test_garbage_between_good_messages_is_counted_and_costs_nothing_else()
 
     async with server(handle) as url, listening(url, "SPY") as found:
         await until(lambda: len(found.trades) == 2)
-        assert sum(frame.rejected for frame in found.frames) >= len(garbage) - 2
-        assert (found.stream.state, found.stream.reconnects) == (StreamState.SUBSCRIBED, 0)
+        assert sum(batch.rejected for batch in found.batches) >= len(garbage) - 2
+        assert (found.stream.state, found.stream.reconnects) == (SourceState.SUBSCRIBED, 0)
 
 
 @given(st.binary(max_size=200))
@@ -95,27 +101,27 @@ def test_no_bytes_make_the_decoder_raise(data: bytes) -> None:
 
 async def test_more_symbols_than_allowed_are_given_up_and_the_stream_lives_on() -> None:
     async with exchange(symbol_limit=3, speed=20) as venue, listening(data(venue.url), "SPY", "AAPL") as found:
-        await until(lambda: found.stream.state is StreamState.SUBSCRIBED)
+        await until(lambda: found.stream.state is SourceState.SUBSCRIBED)
         await found.stream.subscribe(["ONE", "MORE"])
         await until(lambda: "405" in found.stream.error)
         assert found.stream.symbols == {"SPY", "AAPL"}
-        count = len(found.frames)
-        await until(lambda: len(found.frames) > count)
+        count = len(found.batches)
+        await until(lambda: len(found.batches) > count)
         assert found.stream.reconnects == 0
 
 
 async def test_a_second_connection_waits_and_says_why() -> None:
     async with exchange(connection_limit=1, speed=20) as venue, listening(data(venue.url), "SPY") as first:
-        await until(lambda: first.stream.state is StreamState.SUBSCRIBED)
+        await until(lambda: first.stream.state is SourceState.SUBSCRIBED)
         async with listening(data(venue.url), "SPY") as second:
             await until(lambda: "406" in second.stream.error)
-            assert second.stream.state is not StreamState.SUBSCRIBED
+            assert second.stream.state is not SourceState.SUBSCRIBED
 
 
 async def test_refused_keys_end_the_stream() -> None:
     async with exchange(keys={"other": "pair"}) as venue:
         with pytest.raises(CredentialsError) as error:
-            await asyncio.wait_for(Listener(data(venue.url), "SPY").stream.run(), 10)
+            await asyncio.wait_for(Listener(data(venue.url), "SPY").run(), 10)
     assert error.value.remedy
 
 

@@ -1,7 +1,7 @@
-"""One connection to one of Alpaca's data streams: authenticate, subscribe, deliver frames, come back after a loss.
+"""Alpaca's data streams: authenticate, subscribe, yield batches, come back after a loss.
 
 Our own client, because alpaca-py's retries refused keys for ever and deadlocks on subscribing while it runs. A socket
-that is open and mute is told from a quiet market by the silence limit, which holds while the market is open.
+that is open and mute is told from a quiet market by the watchdog, which calls `reconnect`.
 """
 
 from __future__ import annotations
@@ -10,68 +10,59 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Awaitable, Callable, Iterable
-from enum import StrEnum
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from typing import Any
 
 import msgspec
 import websockets
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 
-from engine.domain.errors import CredentialsError, PaddockError, UnavailableError
+from engine.domain.errors import CredentialsError, UnavailableError
+from engine.domain.market import Quote
+from engine.market.batch import Batch
 from engine.market.frames import Frame, decode
+from engine.market.sources.base import SourceState
+from engine.market.sources.connection import MAX_SIZE, BurstConnection
 
 log = logging.getLogger(__name__)
 
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 15.0
 HANDSHAKE_TIMEOUT = 10.0
-CATCH_UP_PAUSE = 2.0
+ANSWER_TIMEOUT = 10.0
 CHANNELS = ("trades", "quotes", "bars", "updatedBars")
+HIGH_WATER = 192 * 1024
+"""Bytes of one burst above which quotes are conflated before they are checked: the reader is behind."""
+LOW_WATER = 48 * 1024
 
 _AUTH_FAILED = {402, 409, 411}
 _TOO_MANY_SYMBOLS = 405
 _REMEDIES = {
     _TOO_MANY_SYMBOLS: "Watch fewer symbols; the free plan streams 30.",
     406: "Another program uses these keys' only data connection: close it.",
+    407: "This computer is too slow for so many symbols: watch fewer.",
 }
 
 
-class StreamState(StrEnum):
-    DISCONNECTED = "DISCONNECTED"
-    CONNECTING = "CONNECTING"
-    SUBSCRIBED = "SUBSCRIBED"
+class AlpacaStream:
+    """A source, see `sources.base`. `seed` makes the jitter of the pauses repeatable."""
 
-
-class DataStream:
-    """`run` until cancelled. `on_frame` gets every frame with data, `on_subscribed` is awaited after each (re)connect."""
-
-    def __init__(
-        self,
-        name: str,
-        url: str,
-        key: str,
-        secret: str,
-        on_frame: Callable[[Frame], None],
-        on_subscribed: Callable[[], Awaitable[None]],
-        silence_limit: Callable[[], float | None],
-        seed: int | None = None,
-    ) -> None:
+    def __init__(self, name: str, url: str, key: str, secret: str, seed: int | None = None) -> None:
         self.name = name
-        self.state = StreamState.DISCONNECTED
+        self.state = SourceState.DISCONNECTED
         self.symbols: set[str] = set()
         self.reconnects = 0
+        self.conflated = 0
         self.error = ""
         self._url = url
         self._key = key
         self._secret = secret
-        self._on_frame = on_frame
-        self._on_subscribed = on_subscribed
-        self._silence_limit = silence_limit
         self._chance = random.Random(seed)
-        self._socket: ClientConnection | None = None
+        self._socket: BurstConnection | None = None
         self._granted: set[str] = set()
         """What the venue last said it sends."""
+        self._behind = False
+        self._leaving = ""
 
     async def subscribe(self, symbols: Iterable[str]) -> None:
         self.symbols |= set(symbols)
@@ -81,97 +72,106 @@ class DataStream:
         self.symbols -= set(symbols)
         await self._ask("unsubscribe", symbols)
 
-    async def run(self) -> None:
+    def reconnect(self, reason: str) -> None:
+        self._leaving = reason
+        if self._socket is not None:
+            self._socket.transport.abort()
+
+    async def __aiter__(self) -> AsyncIterator[Batch]:
         """Raises CredentialsError when the venue refuses keys or subscription; everything else is tried again."""
         pause = FIRST_PAUSE
         now = asyncio.get_running_loop().time
         while True:
             began = now()
             try:
-                await self._session()
+                async with contextlib.aclosing(self._session()) as batches:
+                    async for batch in batches:
+                        yield batch
             except (OSError, websockets.WebSocketException, UnavailableError, TimeoutError) as error:
-                self.error = str(error) or "it does not answer"
+                self.error = self._leaving or str(error) or "it does not answer"
+            self._leaving = ""
             if now() - began > LONGEST_PAUSE:
                 pause = FIRST_PAUSE
-            self.state = StreamState.DISCONNECTED
+            self.state = SourceState.DISCONNECTED
             log.warning("%s: connection lost: %s", self.name, self.error)
             self.reconnects += 1
             await asyncio.sleep(pause * (0.5 + self._chance.random()))
             pause = min(pause * 2, LONGEST_PAUSE)
 
-    async def _session(self) -> None:
-        self.state = StreamState.CONNECTING
+    async def _session(self) -> AsyncGenerator[Batch, None]:
+        self.state = SourceState.CONNECTING
         loopback = "//127.0.0.1" in self._url or "//localhost" in self._url
         options: dict[str, Any] = {"proxy": None} if loopback else {}
         async with connect(
             self._url,
+            create_connection=BurstConnection,
             additional_headers={"Content-Type": "application/msgpack"},
+            compression=None,
             open_timeout=HANDSHAKE_TIMEOUT,
             ping_interval=5,
             ping_timeout=10,
             close_timeout=1,
-            max_size=16 * 1024 * 1024,
+            max_size=MAX_SIZE,
             **options,
         ) as socket:
+            assert isinstance(socket, BurstConnection)
             async with asyncio.timeout(HANDSHAKE_TIMEOUT):
-                await self._greet(socket)
+                early = await self._greet(socket)
             self._socket = socket
-            self.state, self.error = StreamState.SUBSCRIBED, ""
-            caught_up = asyncio.create_task(self._catch_up())
+            self.state, self.error = SourceState.SUBSCRIBED, ""
             try:
-                await self._listen(socket)
+                early.fresh = True
+                yield early
+                while True:
+                    yield await self._next(socket)
             finally:
                 self._socket = None
                 self._granted.clear()
-                caught_up.cancel()
-                await asyncio.gather(caught_up, return_exceptions=True)
 
-    async def _greet(self, socket: ClientConnection) -> None:
+    async def _greet(self, socket: BurstConnection) -> Frame:
+        """Returns what came with the acknowledgement of the subscription."""
         await self._expect(socket, "connected")
         await _send(socket, {"action": "auth", "key": self._key, "secret": self._secret})
         await self._expect(socket, "authenticated")
         await self._request(socket, "subscribe", self.symbols)
-        await self._expect(socket, "subscription")
+        return await self._expect(socket, "subscription")
 
-    async def _expect(self, socket: ClientConnection, word: str) -> None:
+    async def _expect(self, socket: BurstConnection, word: str) -> Frame:
         while True:
-            # Data that comes before the acknowledgement is left to the catching up, which reads it over REST.
-            frame = decode(_bytes(await socket.recv()))
+            frame = decode(*await socket.burst())
             for code, message in frame.errors:
                 self._refuse(code, message)
             self._note(frame)
             if word in frame.words:
-                return
+                return frame
 
-    async def _listen(self, socket: ClientConnection) -> None:
-        while True:
-            try:
-                # Not wait_for: until Python 3.12 it may swallow a cancel that comes with a frame, and never end.
-                async with asyncio.timeout(self._silence_limit()):
-                    data = await socket.recv()
-            except TimeoutError:
-                raise UnavailableError(
-                    f"{self.name} has been silent for too long while the market is open.",
-                    "It is connected anew.",
-                ) from None
-            frame = decode(_bytes(data))
-            for code, message in frame.errors:
-                self._heed(code, message)
+    async def _next(self, socket: BurstConnection) -> Batch:
+        frames = await socket.burst()
+        frame = decode(*frames)
+        frame.received_at = socket.received_at
+        for code, message in frame.errors:
+            self._heed(code, message)
+        if frame.subscribed is not None:
             self._note(frame)
-            self._on_frame(frame)
+        size = len(frames[0]) if len(frames) == 1 else sum(map(len, frames))
+        if self._behind or size > HIGH_WATER:
+            self._behind = size > LOW_WATER
+            self._conflate(frame)
+        return frame
 
-    async def _catch_up(self) -> None:
-        """Until it worked or the connection is gone."""
-        while True:
-            try:
-                return await self._on_subscribed()
-            except PaddockError as error:
-                log.warning("%s: what was missed cannot be read yet: %s", self.name, error.message)
-            await asyncio.sleep(CATCH_UP_PAUSE)
+    def _conflate(self, frame: Frame) -> None:
+        newest: dict[str, Quote] = {quote.symbol: quote for quote in frame.quotes}
+        self.conflated += len(frame.quotes) - len(newest)
+        frame.quotes = list(newest.values())
 
     def _note(self, frame: Frame) -> None:
-        if frame.subscribed is not None:
-            self._granted = set(frame.subscribed)
+        """Keep what the venue says it sends, and say so when it left something out."""
+        if frame.subscribed is None:
+            return
+        self._granted = set(frame.subscribed)
+        missing = self.symbols - self._granted
+        if missing and self._socket is None:
+            log.warning("%s: the venue does not send %s.", self.name, ", ".join(sorted(missing)))
 
     def _heed(self, code: int, message: str) -> None:
         """An error while data flows: the symbols that were one too many are given up, not the stream."""
@@ -195,14 +195,10 @@ class DataStream:
             with contextlib.suppress(websockets.ConnectionClosed):  # the reconnect subscribes to all there are
                 await self._request(self._socket, action, symbols)
 
-    async def _request(self, socket: ClientConnection, action: str, symbols: Iterable[str]) -> None:
+    async def _request(self, socket: BurstConnection, action: str, symbols: Iterable[str]) -> None:
         names = sorted(symbols)
         await _send(socket, {"action": action, **dict.fromkeys(CHANNELS, names)})
 
 
-async def _send(socket: ClientConnection, message: dict[str, Any]) -> None:
+async def _send(socket: BurstConnection, message: dict[str, Any]) -> None:
     await socket.send(msgspec.msgpack.encode(message))
-
-
-def _bytes(data: bytes | str) -> bytes:
-    return data.encode() if isinstance(data, str) else data

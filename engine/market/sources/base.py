@@ -1,0 +1,42 @@
+"""The protocol of a source: an async iterator of batches that reconnects by itself and says how it fares."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from enum import StrEnum
+from typing import Protocol
+
+from engine.market.batch import Batch
+
+
+class SourceState(StrEnum):
+    DISCONNECTED = "DISCONNECTED"
+    CONNECTING = "CONNECTING"
+    SUBSCRIBED = "SUBSCRIBED"
+
+
+class Source(Protocol):
+    """Iterate it once; the iteration ends with the source (a replay), or by an error that no repetition cures.
+
+    The first batch after each (re)connect has `fresh` set: what came before it may have been missed.
+    """
+
+    name: str
+    """As a person calls it, such as "iex stream"."""
+    state: SourceState
+    error: str
+    """Why there is no data now; empty when there is."""
+    symbols: set[str]
+    reconnects: int
+    conflated: int
+    """Quotes that a newer one of the same symbol took the place of, because the reader fell behind."""
+
+    def __aiter__(self) -> AsyncIterator[Batch]: ...
+
+    async def subscribe(self, symbols: Iterable[str]) -> None: ...
+
+    async def unsubscribe(self, symbols: Iterable[str]) -> None: ...
+
+    def reconnect(self, reason: str) -> None:
+        """Leave this connection, as one that is open and mute, and make another."""
+        ...

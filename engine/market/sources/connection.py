@@ -1,0 +1,109 @@
+"""A WebSocket that hands over whole bursts: all frames that one read of the socket brought, with one wake-up.
+
+The connection is that of `websockets`: handshake, pings, closing, fragments. Only the frames that are nearly all of what
+comes, whole binary ones, are cut out of the bytes here, because one pass over them by its parser costs more than
+everything the feed does with what they hold.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection
+from websockets.frames import Frame, Opcode
+from websockets.protocol import State
+
+WHOLE_BINARY = 0x82
+"""First byte of a frame that is final, not compressed, and binary."""
+MAX_SIZE = 16 * 1024 * 1024
+MAX_HEAD = 64 * 1024
+_DATA = frozenset({Opcode.TEXT, Opcode.BINARY, Opcode.CONT})
+
+
+class BurstConnection(ClientConnection):
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.received_at = 0.0
+        """By the loop's clock, when the oldest frame that waits came."""
+        self._frames: list[bytes | str] = []
+        self._tail = b""
+        self._parts: list[bytes] = []
+        self._waiter: asyncio.Future[None] | None = None
+
+    async def burst(self) -> list[bytes | str]:
+        """The frames that wait, at least one. Raises ConnectionClosed when there will be none."""
+        while not self._frames:
+            if self.state is State.CLOSED:
+                raise self.protocol.close_exc
+            self._waiter = self.loop.create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        frames, self._frames = self._frames, []
+        return frames
+
+    def data_received(self, data: bytes) -> None:
+        if self.response is None:
+            self._shake_hands(data)
+        elif self.state is State.OPEN:
+            self._cut(self._tail + data if self._tail else data)
+        else:
+            super().data_received(data)
+        self._wake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._wake()
+
+    def process_event(self, event: Any) -> None:
+        """Frames that went through the library's parser."""
+        if not isinstance(event, Frame) or event.opcode not in _DATA:
+            super().process_event(event)
+            return
+        self._parts.append(bytes(event.data))
+        if event.fin:
+            self._put(b"".join(self._parts))
+            self._parts.clear()
+
+    def _shake_hands(self, data: bytes) -> None:
+        """The library gets the answer to the upgrade alone; what follows it in the same read is ours to cut."""
+        head, mark, rest = (self._tail + data).partition(b"\r\n\r\n")
+        if not mark and len(head) < MAX_HEAD:
+            self._tail = head
+            return
+        self._tail = b""
+        super().data_received(head + mark)
+        if rest and self.state is State.OPEN:
+            self._cut(rest)
+        elif rest:
+            super().data_received(rest)
+
+    def _cut(self, data: bytes) -> None:
+        at, end = 0, len(data)
+        while end - at >= 2:
+            head, length, body = data[at], data[at + 1], at + 2
+            if length == 126 and end - at >= 4:
+                length, body = int.from_bytes(data[at + 2 : at + 4], "big"), at + 4
+            elif length == 127 and end - at >= 10:
+                length, body = int.from_bytes(data[at + 2 : at + 10], "big"), at + 10
+            elif length >= 126:
+                break
+            if body + length > end and length <= MAX_SIZE:
+                break
+            if head == WHOLE_BINARY and not self._parts and length <= MAX_SIZE:
+                self._put(data[body : body + length])
+            else:
+                super().data_received(data[at : body + length])
+            at = body + length
+        self._tail = data[at:]
+
+    def _put(self, frame: bytes) -> None:
+        if not self._frames:
+            self.received_at = self.loop.time()
+        self._frames.append(frame)
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done() and (self._frames or self.state is State.CLOSED):
+            self._waiter.set_result(None)

@@ -1,0 +1,63 @@
+"""The feed's own account of itself, once a second."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+
+from engine.clock import Clock
+from engine.market.line import Line
+from engine.market.processor import Processor
+from engine.market.sources.watchdog import ChannelState, worst
+from engine.streams.messages import FeedStatus
+
+
+class Rate:
+    """Messages a second since the last question."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._from = (clock.monotonic(), 0)
+
+    def of(self, count: int) -> float:
+        now = self._clock.monotonic()
+        since, before = self._from
+        self._from = (now, count)
+        return (count - before) / max(now - since, 0.001)
+
+
+def status_of(
+    name: str,
+    source: str,
+    lines: Sequence[Line],
+    processor: Processor,
+    rate: Rate,
+    filled: int,
+    unknown: Iterable[str],
+) -> FeedStatus:
+    last = max((line.last_at for line in lines), default=-1.0)
+    counts = processor.normaliser.rejections.counts
+    return FeedStatus(
+        feed=name,
+        source=source,
+        connected=bool(lines) and all(line.connected for line in lines),
+        age=-1.0 if last < 0 else asyncio.get_running_loop().time() - last,
+        messages=processor.messages,
+        message_rate=rate.of(processor.messages),
+        reconnects=sum(line.reconnects for line in lines),
+        rejected=processor.normaliser.rejections.total,
+        symbols=sorted(processor.candles),
+        unknown_symbols=sorted(unknown),
+        error="; ".join(line.error for line in lines if line.error),
+        channels=_channels(lines),
+        fallback=", ".join(line.fallback for line in lines if line.fallback),
+        conflated=sum(line.conflated for line in lines),
+        refused={reason.value: count for reason, count in counts.items() if count},
+        filled=filled,
+    )
+
+
+def _channels(lines: Sequence[Line]) -> dict[str, str]:
+    """The worst of stocks and crypto, by channel."""
+    names = lines[0].channels if lines else ()
+    return {name: worst(ChannelState(line.channels[name]) for line in lines).value for name in names}
