@@ -112,6 +112,11 @@ class Feed:
         now = max(self.processor.normaliser.newest, self.market_time)
         self._publish(HISTORY_REPLY + request.requester, await self.history.answer(request, now))
 
+    async def newest_closed(self, symbol: str, timeframe: Timeframe, limit: int) -> list[Bar]:
+        """Oldest first. Raises PaddockError when a part of them cannot be read."""
+        now = max(self.processor.normaliser.newest, self.market_time)
+        return await self.history.newest_closed(symbol, timeframe, limit, now)
+
     async def _wait_until_caught_up(self) -> None:
         try:
             async with asyncio.timeout(CATCH_UP_WAIT):

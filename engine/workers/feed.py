@@ -16,12 +16,14 @@ from engine.market.feed import Feed
 from engine.market.history.chunks import ChunkCache
 from engine.market.history.ranges import BarHistory
 from engine.market.history.sources import BrokerSource
+from engine.market.indicators.live import LiveIndicators
+from engine.market.indicators.sessions import day_start
 from engine.market.rest import MarketRest
 from engine.market.sources.alpaca import AlpacaStream
 from engine.market.sources.base import Source
 from engine.processes.child import Child
 from engine.streams.address import HubAddress
-from engine.streams.messages import HISTORY_REQUEST, WATCH, HistoryRequest, Watch
+from engine.streams.messages import HISTORY_REQUEST, WATCH, Candles, HistoryRequest, Message, Watch
 from engine.streams.transport import open_hub
 
 log = logging.getLogger("feed")
@@ -55,7 +57,14 @@ async def main(child: Child[Settings]) -> None:
         return [AlpacaStream(name, url, venue.key, venue.secret)]
 
     past = BarHistory(ChunkCache(child.clock, settings.feed), [BrokerSource(rest)])
-    feed = Feed(settings.name, settings.feed, rest, transport.publish, child.clock, make_sources, past)
+
+    def publish(topic: str, message: Message) -> None:
+        transport.publish(topic, message)
+        if isinstance(message, Candles):
+            indicators.take(message.timeframe, message.bars)
+
+    feed = Feed(settings.name, settings.feed, rest, publish, child.clock, make_sources, past)
+    indicators = LiveIndicators(feed.newest_closed, transport.publish, day_start)
     background: set[asyncio.Task[None]] = set()
 
     def spawn(work: Coroutine[Any, Any, None]) -> None:
@@ -63,16 +72,21 @@ async def main(child: Child[Settings]) -> None:
         background.add(task)
         task.add_done_callback(background.discard)
 
+    async def watch(symbols: list[str]) -> None:
+        indicators.watch(symbols)
+        await feed.watch(symbols)
+
     async def listen() -> None:
-        await feed.watch(settings.symbols)
+        await watch(settings.symbols)
         async for batch in requests:
             for delivery in batch:
                 message = delivery.message
                 if isinstance(message, HistoryRequest):
                     spawn(feed.answer(message))
                 elif isinstance(message, Watch):
+                    indicators.unwatch(message.remove)
                     await feed.unwatch(message.remove)
-                    await feed.watch(message.add)
+                    await watch(message.add)
 
     async def flush() -> None:
         counted, round_ = 0, 0
@@ -97,7 +111,7 @@ async def main(child: Child[Settings]) -> None:
             except UnavailableError as error:
                 log.warning("%s", error.message, extra={"remedy": error.remedy})
 
-    works = [listen(), flush(), follow_market(), feed.failed(), child.stopping.wait()]
+    works = [listen(), flush(), follow_market(), indicators.run(), feed.failed(), child.stopping.wait()]
     tasks = [asyncio.create_task(work) for work in works]
     child.ready(f"{settings.feed}: {len(settings.symbols)} symbols from {venue.data_url}")
     done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
