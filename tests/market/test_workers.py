@@ -24,6 +24,7 @@ from engine.streams.messages import (
     FeedStatus,
     HistoryReply,
     HistoryRequest,
+    Indicators,
     Message,
     Quotes,
     RecorderStatus,
@@ -82,6 +83,28 @@ async def house(folder: Path) -> AsyncIterator[tuple[House, HubTransport]]:
         await asyncio.gather(task, return_exceptions=True)
         await found.supervisor.stop_all()
         await transport.close()
+
+
+async def test_the_feed_gives_out_the_indicators_of_every_timeframe_once_they_are_warm(tmp_path: Path) -> None:
+    async with exchange(speed=60) as venue, house(tmp_path) as (found, _):
+        address = VenueAddress.local(venue.url, "key", "secret")
+        await found.start("feed", name="feed", hub=found.hub, venue=address, symbols=["SPY", "BTC/USD"])
+        await until(
+            lambda: (
+                {
+                    (values.symbol, message.timeframe)
+                    for message in found.heard
+                    if isinstance(message, Indicators) and message.timeframe in {Timeframe.MINUTE_1, Timeframe.HOUR_1}
+                    for values in message.values
+                }
+                >= {
+                    (symbol, timeframe)
+                    for symbol in ("SPY", "BTC/USD")
+                    for timeframe in (Timeframe.MINUTE_1, Timeframe.HOUR_1)
+                }
+            ),
+            60,
+        )
 
 
 async def test_the_feed_speaks_on_the_hub_and_the_recorder_writes_it_down(tmp_path: Path) -> None:
