@@ -49,7 +49,9 @@ class StatusBar(QStatusBar):
         self._set("feed", summary.feed_state, f"feed {age}", "time since market data last arrived")
         latency = "" if summary.broker_latency_ms < 0 else f" {summary.broker_latency_ms:.0f} ms"
         self._set("broker", summary.broker_state, f"broker{latency}", "the venue's last answer")
-        self._set("hub", summary.hub_state, f"hub {summary.hub_name}", "messages between processes")
+        self._set(
+            "hub", summary.hub_state, f"hub {summary.hub_name}", summary.hub_reason or "messages between processes"
+        )
         self._show_market(summary)
         self._show_faults(summary.armed_faults)
         state = "bad" if lag > LAG_BAD else "warning" if lag > LAG_WARNING else "good"

@@ -255,6 +255,9 @@ class Summary(msgspec.Struct, kw_only=True):
     broker_latency_ms: float = -1.0
     hub_state: str = "unknown"
     hub_name: str = "ZeroMQ"
+    """What carries messages between processes, and in brackets what should."""
+    hub_reason: str = ""
+    """Why it is not what should carry them."""
     market_open: bool | None = None
     market_time: int = 0
     """The venue's own time, which in a replay is not ours."""

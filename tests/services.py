@@ -122,7 +122,7 @@ class Redis(Server):
     def __init__(self, folder: Path, password: str = "") -> None:
         super().__init__()
         self._path = program("redis-server")
-        self._folder = folder
+        self.folder = folder
         self.port = free_port()
         self.password = password
 
@@ -131,7 +131,7 @@ class Redis(Server):
         return f"redis://:{self.password}@127.0.0.1:{self.port}" if self.password else f"redis://127.0.0.1:{self.port}"
 
     def command(self) -> list[str]:
-        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder), "--save", ""]
+        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder), "--save", ""]
         options += ["--appendonly", "yes", "--appendfsync", "no"]
         return [self._path, *options, *(["--requirepass", self.password] if self.password else [])]
 

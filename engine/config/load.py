@@ -19,6 +19,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsError
 
 from engine.config.settings import Environment, KeyPair, Settings
+from engine.config.variables import with_server_variables
 from engine.domain.errors import ConfigurationError
 
 FILE_NAME = "paddock.toml"
@@ -60,7 +61,7 @@ def load_settings(data: Path | None = None, overrides: Mapping[str, Any] | None 
     Raises ConfigurationError naming file, setting and what it should be. Writes nothing.
     """
     path = config_path(data)
-    content = _read(path)
+    content = with_server_variables(_read(path))
     chosen = _without_none(overrides or {})
     if data is not None:
         chosen["data"] = data.expanduser().absolute()
@@ -111,6 +112,9 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigurationError(f"{path} is not valid TOML: {error}", REMEDY) from None
 
 
+_SECRET = ("secret", "password", "keys")
+
+
 def _explain(error: ValidationError, path: Path) -> str:
     lines = []
     for problem in error.errors()[:10]:
@@ -118,7 +122,7 @@ def _explain(error: ValidationError, path: Path) -> str:
         said = problem["msg"].removeprefix("Value error, ")
         given = (
             ""
-            if "secret" in where or problem["type"] in {"missing", "value_error"}
+            if any(word in where for word in _SECRET) or problem["type"] in {"missing", "value_error"}
             else f" (given: {problem['input']!r:.60})"
         )
         lines.append(f"  {where}: {said}{given}")

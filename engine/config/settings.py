@@ -11,9 +11,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from engine.config.hub import HubSection
+from engine.config.section import Section
 from engine.domain.errors import ConfigurationError
 from engine.domain.market import Timeframe
 from engine.domain.orders import MANUAL_SLEEVE
@@ -43,10 +45,6 @@ def _lake_url(url: str) -> str:
     if found and (scheme != "s3" or not re.match(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/|$)", rest)):
         raise ValueError("a folder, or s3://BUCKET/PREFIX with the bucket in small letters")
     return str(Path(url).expanduser().absolute()) if url and not found else url
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class KeyPair(Section):
@@ -269,6 +267,7 @@ class Settings(BaseSettings):
     engine: EngineSection = EngineSection()
     market_database: MarketDatabaseSection = MarketDatabaseSection()
     console: ConsoleSection = ConsoleSection()
+    hub: HubSection = HubSection()
     bots: list[BotSection] = Field(
         default_factory=list,
         max_length=100,

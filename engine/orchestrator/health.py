@@ -48,7 +48,7 @@ def write_health(
     _put(table, "feed", summary.feed_state, feed, now)
     latency = "" if summary.broker_latency_ms < 0 else f"answered in {summary.broker_latency_ms:.0f} ms"
     _put(table, "broker", summary.broker_state, latency or "not asked yet", now)
-    _put(table, "hub", summary.hub_state, summary.hub_name, now)
+    _put(table, "hub", summary.hub_state, f"{summary.hub_name}: {summary.hub_reason}".removesuffix(": "), now)
     _put(table, "journal", "good" if not journal else "bad", journal or "durable", now)
     rows = list(processes)
     running = sum(row.state == "RUNNING" for row in rows)
@@ -97,6 +97,12 @@ def _described(component: Component) -> str:
     if component.recoveries:
         text += f", recovered {component.recoveries}×"
     return f"{text}: {component.reason}" if component.reason else text
+
+
+def hub_state(process: ProcessRow | None, reason: str) -> str:
+    """`reason`: why messages do not go the way they should."""
+    state = state_of(process)
+    return "warning" if state == "good" and reason else state
 
 
 def state_of(row: ProcessRow | None) -> str:

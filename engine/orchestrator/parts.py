@@ -13,6 +13,7 @@ from engine.orchestrator.backtests import BacktestDesk
 from engine.orchestrator.components import Component, Components, RecoveryLimits
 from engine.orchestrator.dead_letters import DeadLetterDesk
 from engine.orchestrator.exchange_faults import ExchangeFaults
+from engine.orchestrator.hub import HubNews, sharing
 from engine.orchestrator.keeper import Keeper
 from engine.orchestrator.market import HistoryDesk, MarketMemory
 from engine.orchestrator.plan import Venue
@@ -38,8 +39,9 @@ class Parts:
         self.venue = Venue(settings)
         self.faults = ExchangeFaults(lambda: self.venue.url, self.views.summary)
         self.market = MarketMemory(self.views.quotes, clock)
-        self.hub = private_hub_address(installation.run)
+        self.hub = private_hub_address(installation.run, sharing(settings, installation.folder))
         self.transport = open_hub(self.hub, NAME, clock)
+        self.transport.on_change = HubNews(self.views.summary, self.tell)
         self.history = HistoryDesk(NAME, self.transport.publish, self.ids)
         self.errors = ErrorBook(self.views.errors, clock)
         self.projection = Projection(self.views, clock, settings)

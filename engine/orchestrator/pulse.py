@@ -12,7 +12,7 @@ from engine.config.settings import EngineSection
 from engine.execution.trading import TradingCore
 from engine.orchestrator.checks import Tell, Watch, ailments, risks
 from engine.orchestrator.components import Components
-from engine.orchestrator.health import feed_state, state_of, write_bus, write_components, write_health, write_recorder
+from engine.orchestrator.health import feed_state, hub_state, write_bus, write_components, write_health, write_recorder
 from engine.orchestrator.market import MarketMemory
 from engine.orchestrator.plan import HUB
 from engine.orchestrator.projection import Projection
@@ -92,7 +92,7 @@ class Pulse:
         summary.feed_age = self._market.age
         summary.broker_latency_ms = self._broker.latency_ms
         summary.broker_state = self._broker_state()
-        summary.hub_state = state_of(self._views.processes.get(HUB))
+        summary.hub_state = hub_state(self._views.processes.get(HUB), summary.hub_reason)
         write_health(self._views.health, self._views.processes, summary, detail, "", self._clock.now())
         write_bus(self._views.health, self._bus_figures(), self._clock.now())
         write_recorder(self._views.health, self._market.recorder, self._clock.now())

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 LOOK_EVERY = 0.1
 """Seconds between two looks at the carriers."""
+WAITING = "waiting"
 SETTLING_S = 1.0
 """After a new connection guaranteed messages are sent a second time: some readers may have come back later than others."""
 
@@ -46,6 +47,11 @@ class HubStatus(msgspec.Struct, frozen=True):
     @property
     def is_as_wanted(self) -> bool:
         return self.name == self.preferred
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the embedded hub stands in for the preferred one."""
+        return not self.is_as_wanted and self.name != WAITING
 
 
 class HubTransport:
@@ -84,7 +90,7 @@ class HubTransport:
         preferred = self._preferred or self._embedded
         if self._active is preferred:
             return HubStatus(preferred.name, preferred.name)
-        name = self._active.name if self._active is not None else "waiting"
+        name = self._active.name if self._active is not None else WAITING
         waiting = len(self._held) + (len(self._retained) if self._active is None else 0)
         return HubStatus(name, preferred.name, preferred.reason, preferred.remedy, waiting)
 
