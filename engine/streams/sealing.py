@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 VERSION = 1
 KEY_BYTES = 32
 _PREFIX, _NONCE, _TAG = 8, 12, 16
-_COUNTER_END = 1 << 32
+COUNTER_END = 1 << 32
 OVERLAP_S = 24 * 3600.0
 """Seconds after its retirement during which a key still opens what it sealed."""
 
@@ -56,7 +56,7 @@ class Seal:
     def seal(self, topic: str, frame: bytes) -> bytes:
         nonce = self._prefix + self._counter.to_bytes(_NONCE - _PREFIX, "big")
         self._counter += 1
-        if self._counter == _COUNTER_END:
+        if self._counter == COUNTER_END:
             self._prefix, self._counter = os.urandom(_PREFIX), 0
         return self._head + nonce + self._cipher.encrypt(nonce, frame, topic.encode())
 
