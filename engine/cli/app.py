@@ -23,6 +23,8 @@ app = typer.Typer(
 )
 config_app = typer.Typer(help="Show, check and find the configuration.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
+hub_app = typer.Typer(help="The hub between processes: its keys, and whether it answers.", no_args_is_help=True)
+app.add_typer(hub_app, name="hub")
 journal_app = typer.Typer(help="Look into the order journal; it is only read.", no_args_is_help=True)
 app.add_typer(journal_app, name="journal")
 app.add_typer(history_app, name="history")
@@ -155,6 +157,24 @@ def _journal(data: Path | None, paper: bool, live: bool) -> Path:
     name = "live" if live else "paper" if paper else None
     settings = load_settings(data, {"environment": name})
     return Installation(settings.data, folder_name(settings)).journal
+
+
+@hub_app.command("check")
+@report_errors
+def hub_check(data: Data = None, paper: Paper = False, live: Live = False) -> None:
+    """Send a message over the Redis or Kafka of the configuration and wait until it comes back."""
+    settings = settings_from(paper=paper, live=live, data=data)
+    from engine.cli.hub import check
+
+    check(settings)
+
+
+@hub_app.command("key")
+def hub_key() -> None:
+    """Make a key that seals messages on Redis or Kafka; print it as the configuration file wants it."""
+    from engine.cli.hub import key
+
+    key()
 
 
 @config_app.command("show")

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
-from engine.streams.address import KafkaAddress, Sharing
+from engine.streams.address import KafkaAddress
 from engine.streams.base import Frame, HasRoom, Receiver, Take
 from engine.streams.outbox import Outbox
 from engine.streams.packing import packs
@@ -64,14 +64,13 @@ class KafkaCarrier:
     name = "Kafka"
     is_shared = True
 
-    def __init__(self, sharing: Sharing, sender: str, seal: Seal | None) -> None:
-        assert sharing.kafka is not None
+    def __init__(self, address: KafkaAddress, namespace: str, sender: str, seal: Seal | None) -> None:
         self.is_up = False
         self.connections = 0
         self.reason = "Kafka has not answered yet."
         self.remedy = ""
-        self._address = sharing.kafka
-        self._prefix = f"{sharing.namespace}."
+        self._address = address
+        self._prefix = f"{namespace}."
         self._sender = sender
         self._seal = seal
         self._outbox = Outbox()

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from engine.streams.address import RedisAddress, Sharing
+from engine.streams.address import RedisAddress
 from engine.streams.base import Frame, HasRoom, Receiver, Take
 from engine.streams.kinds import Kind, kind_of
 from engine.streams.outbox import Outbox
@@ -38,14 +38,13 @@ class RedisCarrier:
     name = "Redis"
     is_shared = True
 
-    def __init__(self, sharing: Sharing, sender: str, seal: Seal | None) -> None:
-        assert sharing.redis is not None
+    def __init__(self, address: RedisAddress, namespace: str, sender: str, seal: Seal | None) -> None:
         self.is_up = False
         self.connections = 0
         self.reason = "Redis has not answered yet."
         self.remedy = ""
-        self._address = sharing.redis
-        self._prefix = f"{sharing.namespace}:"
+        self._address = address
+        self._prefix = f"{namespace}:"
         self._sender = sender
         self._seal = seal
         self._outbox = Outbox()
@@ -176,6 +175,11 @@ def explain(error: Exception, address: RedisAddress) -> tuple[str, str]:
         return f"Redis at {place} does not permit this user: {text}", "Give the user streams and publish-subscribe."
     if isinstance(error, exceptions.ResponseError):
         return f"Redis at {place} refuses: {text}", "Look at the server's memory limit and log."
+    if isinstance(error, exceptions.TimeoutError) and address.tls:
+        return (
+            f"Redis at {place} does not answer over an encrypted connection.",
+            "See whether it speaks TLS at that port ([hub.redis] tls), or is overloaded or stopped.",
+        )
     if isinstance(error, exceptions.TimeoutError):
         return f"Redis at {place} does not answer.", "See whether it is overloaded or stopped."
     return (

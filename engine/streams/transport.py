@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from engine.clock import Clock
-from engine.streams.address import HubAddress
+from engine.streams.address import HubAddress, Sharing
 from engine.streams.base import Carrier
 from engine.streams.envelope import Numbering
 from engine.streams.failover import Failover, Route
@@ -188,14 +188,19 @@ def open_hub(address: HubAddress, sender: str, clock: Clock) -> HubTransport:
 
     embedded = ZeromqCarrier(address, sender)
     sharing = address.sharing
-    if sharing is None or (sharing.redis is None and sharing.kafka is None):
+    if sharing is None:
         return HubTransport(embedded, sender, clock)
     seal = Seal(sharing.keys, clock) if sharing.keys else None
     failover = Failover(sharing.hold_s, sharing.settle_s)
+    return HubTransport(embedded, sender, clock, shared_carrier(sharing, sender, seal), seal, failover)
+
+
+def shared_carrier(sharing: Sharing, sender: str, seal: Seal | None) -> Carrier:
     if sharing.redis is not None:
         from engine.streams.redis import RedisCarrier
 
-        return HubTransport(embedded, sender, clock, RedisCarrier(sharing, sender, seal), seal, failover)
+        return RedisCarrier(sharing.redis, sharing.namespace, sender, seal)
     from engine.streams.kafka import KafkaCarrier
 
-    return HubTransport(embedded, sender, clock, KafkaCarrier(sharing, sender, seal), seal, failover)
+    assert sharing.kafka is not None
+    return KafkaCarrier(sharing.kafka, sharing.namespace, sender, seal)
