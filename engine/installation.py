@@ -4,7 +4,7 @@ DATA/paddock.lock           held while a console runs; names its process
 DATA/paddock.sock           while it runs: the way in for `paddock ps`, `stop`, `restart` and `logs`
 DATA/<environment>/         demo, paper and live never share a file
     orders.db               the order journal
-    market.db               candles, quotes and signals
+    market.db               candles, quotes, indicators and signals, unless they are on a PostgreSQL server
     lake/                   bars of years by feed, symbol and day
     dead_letters.db         events that a part of the engine could not take
     snapshots/              the portfolio's state, for a day

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from engine.cli.db_command import db_app
 from engine.cli.exchange_command import exchange
 from engine.cli.history_command import history_app
 from engine.cli.options import Data, Demo, Live, Paper, Replay, Seed, Speed, Symbols, report_errors, settings_from
@@ -28,6 +29,7 @@ app.add_typer(hub_app, name="hub")
 journal_app = typer.Typer(help="Look into the order journal; it is only read.", no_args_is_help=True)
 app.add_typer(journal_app, name="journal")
 app.add_typer(history_app, name="history")
+app.add_typer(db_app, name="db")
 
 
 @app.command()

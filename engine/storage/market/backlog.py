@@ -141,6 +141,8 @@ class Backlog:
     def _drop(self, table: str, count: int) -> list[Row]:
         """The oldest."""
         rows = self._rows[table]
+        if not rows:
+            return []
         gone = [rows.pop(key) for key in list(islice(rows, count))]
         self.dropped[table] += len(gone)
         if table == "stream_messages":

@@ -49,9 +49,11 @@ class PostgresStore:
         self._timescale = False
         self._partitions: set[Partition] = set()
 
-    async def open(self) -> None:
+    async def open(self, *, upgrade: bool = True) -> None:
         async with self._working() as connection:
-            await migrate(connection)
+            if upgrade:
+                await migrate(connection)
+                self._timescale = await connection.fetchval(HAS_TIMESCALE)
 
     async def write(self, batch: Batch) -> int:
         async with self._working() as connection:

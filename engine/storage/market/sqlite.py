@@ -37,8 +37,8 @@ class SqliteStore:
         self._path = Path(path)
         self._database: sqlite3.Connection | None = None
 
-    async def open(self) -> None:
-        await asyncio.to_thread(self._open)
+    async def open(self, *, upgrade: bool = True) -> None:
+        await asyncio.to_thread(self._open, upgrade)
 
     async def write(self, batch: Batch) -> int:
         return await asyncio.to_thread(self._write, batch)
@@ -63,10 +63,12 @@ class SqliteStore:
             database, self._database = self._database, None
             await asyncio.to_thread(database.close)
 
-    def _open(self) -> None:
+    def _open(self, upgrade: bool) -> None:
         with _explained(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._database = connect(self._path)
+            if not upgrade:
+                return
             self._database.execute("PRAGMA journal_mode = WAL")
             for pragma in KEPT_OPEN:
                 self._database.execute(pragma)

@@ -34,7 +34,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
 class Store(Protocol):
     """Used by one task. Every method raises UnavailableError when the database is away or locked."""
 
-    async def open(self) -> None:
+    async def open(self, *, upgrade: bool = True) -> None:
         """Connects, and brings the database to this version's form. Raises DataError for what is no such database."""
         ...
 
