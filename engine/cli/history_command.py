@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -63,6 +64,27 @@ def compact(paper: Paper = False, live: Live = False, data: Data = None) -> None
     from engine.cli.history import run_compact
 
     run_compact(settings_from(paper=paper, live=live, data=data))
+
+
+@history_app.command()
+@report_errors
+def candles(
+    trades: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Parquet of one symbol: timestamp, price, size; exchange, condition and trade_id if known."
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", help="FILE.parquet to write.")],
+    timeframe: Annotated[str, typer.Option("--timeframe", help="1s, 1m, 5m, 15m, 1h, 4h or 1d.")] = "1m",
+    sessions: Annotated[
+        Sessions, typer.Option(help="regular: 9:30 to 16:00 in New York; extended: 4:00 to 20:00; all: any time.")
+    ] = Sessions.EXTENDED,
+) -> None:
+    """Build candles from recorded trades, by the same rules as live."""
+    from engine.cli.candles import run_candles
+
+    run_candles(trades, timeframe_named(timeframe), sessions.value, out)
 
 
 def timeframe_named(text: str) -> Timeframe:
