@@ -11,17 +11,23 @@ from typing import Any
 
 import msgspec
 
-from engine.control import EmergencyReport, Placed
+from engine.control import EmergencyReport
 from engine.domain.orders import Fill, OrderStatus
 from engine.exchange.accounts import START_CASH
 from engine.exchange.activities import Execution
+from engine.exchange.records import OrderRecord
 from engine.execution.trading import TradingCore
 from engine.portfolio.positions import EXTERNAL_SLEEVE
+from tests.faults.lineage import Lineage
+from tests.faults.outsider import PREFIX
+from tests.faults.people import FOUND, People
 from tests.faults.venue import VirtualVenue
 
 NEVER = frozenset({OrderStatus.REJECTED, OrderStatus.BLOCKED})
 NOT_THERE = frozenset({*NEVER, OrderStatus.UNRESOLVED, OrderStatus.SENT})
 """What the engine may say of an order that the venue does not have."""
+OTHERS = ("", EXTERNAL_SLEEVE, FOUND)
+"""Where what somebody else trades is booked, and what of it we have closed."""
 
 
 class Audit(msgspec.Struct):
@@ -35,12 +41,11 @@ def audit(
     venue: VirtualVenue,
     core: TradingCore,
     wishes: dict[str, str],
-    placed: dict[str, Placed],
-    cancelled: set[str],
+    people: People,
     reports: list[tuple[EmergencyReport, int, int]],
 ) -> Audit:
-    """`wishes` tells the wish behind each client order id that was journalled, `placed` what was answered to a person."""
-    desk = venue.desk
+    """`wishes` tells the wish behind each client order id that was journalled."""
+    desk, lineage = venue.desk, Lineage(venue.desk)
     records = {record.client_order_id: record for record in desk}
     executions = _executions(venue)
     found = Audit(
@@ -53,46 +58,75 @@ def audit(
         orders=len(records),
         fills=len(executions),
     )
+    _compare_wishes(found, records, lineage, wishes, people)
+    _compare_orders(found, records, core)
+    _compare_answers(found, records, lineage, people)
+    _compare_money(found, venue, core, lineage)
+    for report, orders, positions in reports:
+        if orders or positions:
+            found.problems.append(f"{report.text}, and the venue had {orders} open orders and {positions} positions")
+    return found
+
+
+def _compare_wishes(
+    found: Audit, records: dict[str, OrderRecord], lineage: Lineage, wishes: dict[str, str], people: People
+) -> None:
+    """Each order was wanted and written down first, and of each wish came one line of orders, not more than was wanted."""
+    lines: dict[str, dict[str, OrderRecord]] = defaultdict(dict)
+    for key, record in records.items():
+        first = lineage.first(record)
+        if key not in wishes and lineage.sleeve(record) and not (record is first and record.parent_id):
+            found.problems.append(f"{key} is at the venue and was never written down")
+        if record.parent_id is None and wishes.get(key, "").startswith("wish-"):
+            lines[wishes[key]][first.order_id] = first
+    for wish, firsts in lines.items():
+        if len(firsts) > 1:
+            found.problems.append(f"doubled: {wish} became {[first.client_order_id for first in firsts.values()]}")
+    filled: dict[str, Decimal] = defaultdict(Decimal)
+    for key, record in records.items():
+        if record.parent_id is None and wishes.get(key, "") in people.most:
+            filled[wishes[key]] += record.filled_quantity
+    for wish, most in people.most.items():
+        if filled[wish] > most:
+            found.problems.append(f"{filled[wish]} were traded for {wish}, which was for {most} at most")
+
+
+def _compare_orders(found: Audit, records: dict[str, OrderRecord], core: TradingCore) -> None:
+    """The engine knows each order as the venue has it, and has none besides."""
     say = found.problems.append
-    by_wish: dict[str, list[str]] = defaultdict(list)
-    for key in records:
-        if key not in wishes:
-            say(f"{key} is at the venue and was never written down")
-        elif wishes[key].startswith("wish-"):
-            by_wish[wishes[key]].append(key)
-    for wish, keys in by_wish.items():
-        if len(keys) > 1:
-            say(f"doubled: {wish} became {keys}")
     for key, record in records.items():
         order = core.ledger.book.get(key)
         if order is None:
-            say(f"lost: the engine does not know {key}, which is {record.status.value} at the venue")
+            if record.is_open or not key.startswith(PREFIX):
+                say(f"lost: the engine does not know {key}, which is {record.status.value} at the venue")
         elif (order.status, order.filled_quantity) != (record.status, record.filled_quantity):
             say(
                 f"{key} is {order.status.value} {order.filled_quantity} here and"
                 f" {record.status.value} {record.filled_quantity} at the venue"
             )
+        elif record.is_open and order.quantity != record.quantity:
+            say(f"{key} is for {order.quantity} here and for {record.quantity} at the venue")
     for order in core.ledger.book:
         if order.client_order_id not in records and order.status not in NOT_THERE:
             say(f"{order.client_order_id} is {order.status.value} here and the venue never had it")
-    for key, told in placed.items():
+
+
+def _compare_answers(found: Audit, records: dict[str, OrderRecord], lineage: Lineage, people: People) -> None:
+    """What people were told is so."""
+    say = found.problems.append
+    for key, told in people.placed.items():
         if OrderStatus(told.status) in NEVER and key in records:
             say(f"{key} was told as {told.status} and is at the venue")
-        if told.status == OrderStatus.UNRESOLVED.value and key in records and records[key].is_open:
+        if told.status == OrderStatus.UNRESOLVED.value and key in records and lineage.newest(records[key]).is_open:
             say(f"{key} surfaced after nobody knew what became of it, and was left open")
-    for key in cancelled & set(records):
-        if records[key].is_open:
-            say(f"{key} was cancelled and is still open at the venue")
-    _compare_money(found, venue, core)
-    for report, orders, positions in reports:
-        if orders or positions:
-            say(f"{report.text}, and the venue had {orders} open orders and {positions} positions")
-    return found
+    for key in people.cancelled & set(records):
+        if lineage.newest(records[key]).is_open:
+            say(f"{key} was cancelled, and it or what took its place is still open at the venue")
 
 
-def _compare_money(found: Audit, venue: VirtualVenue, core: TradingCore) -> None:
+def _compare_money(found: Audit, venue: VirtualVenue, core: TradingCore, lineage: Lineage) -> None:
     account, positions = venue.desk.account, core.ledger.positions
-    sleeves = {record.order_id: record.client_order_id.split("-", 1)[1].rpartition("-")[0] for record in venue.desk}
+    sleeves = {record.order_id: lineage.sleeve(record) for record in venue.desk}
     held: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     cash = START_CASH
     for execution in _executions(venue):
@@ -107,10 +141,15 @@ def _compare_money(found: Audit, venue: VirtualVenue, core: TradingCore) -> None
             found.problems.append(
                 f"position in {name}: {positions.net(name)} here, {account.quantity(name)} at the venue"
             )
-        if external := positions.get(name, EXTERNAL_SLEEVE).quantity:
-            found.problems.append(f"{external} {name} are taken for somebody else's")
+        # What somebody else trades is nobody's, or his who has adopted the order.
+        others, traded = (
+            sum((quantity(sleeve) for sleeve in OTHERS), Decimal(0))
+            for quantity in (lambda sleeve: positions.get(name, sleeve).quantity, lambda sleeve: held[name, sleeve])
+        )
+        if others != traded:
+            found.problems.append(f"{others} {name} are taken for somebody else's, who traded {traded}")
     for (name, sleeve), quantity in held.items():
-        if positions.get(name, sleeve).quantity != quantity:
+        if sleeve not in OTHERS and positions.get(name, sleeve).quantity != quantity:
             ours = positions.get(name, sleeve).quantity
             found.problems.append(f"{sleeve} holds {ours} {name} here and traded {quantity} at the venue")
 

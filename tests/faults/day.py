@@ -4,36 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine
-from decimal import Decimal
+from collections.abc import Coroutine
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import msgspec
 
-from engine.control import EmergencyReport, Placed
-from engine.domain.errors import PaddockError
+from engine.control import EmergencyReport
 from engine.domain.events import TradingState
-from engine.domain.orders import OrderRequest, OrderType, Side, TimeInForce
-from engine.streams.messages import Signal
 from tests.faults.auditor import Audit, audit, audit_journal
-from tests.faults.life import BOTS, Life, scratch_folder
+from tests.faults.life import Life, scratch_folder
 from tests.faults.network import Network
+from tests.faults.outsider import Outsider
+from tests.faults.people import FOUND, People
 from tests.faults.plan import Fault, FaultPlan
-from tests.faults.venue import SYMBOLS, VirtualVenue
+from tests.faults.venue import VirtualVenue
 from tests.faults.virtual import VirtualClock, VirtualLoop
 from tests.faults.watch import Watch
 
 SECONDS = 60.0
 CALM = 75.0
 """Virtual seconds after the last fault in which everything must come right by itself."""
-PEOPLE = ("one", "two")
-DEEDS = (
-    "place", "place", "place", "place", "signal", "signal", "signal", "cancel", "cancel", "cancel_all", "close",
-    "regret", "wait",
-)  # fmt: skip
+OUTSIDERS = 0.3
+"""The share of days in which somebody else trades in the account, half of them with every such order adopted."""
 
 
 class Day:
@@ -45,13 +39,13 @@ class Day:
         self.plan = FaultPlan(Random(f"{seed}/plan"))
         self.venue = VirtualVenue(Random(f"{seed}/venue"), loop, VirtualClock(loop), seed)
         self._network = Network(self.venue, self.plan, Random(f"{seed}/network"), VirtualClock(loop).now)
-        self.watch = Watch()
-        self.placed: dict[str, Placed] = {}
-        self.cancelled: set[str] = set()
+        self.people = People(self._random, self.venue, self._network, self._clock, lambda: self.life)
+        foreign = Random(f"{seed}/outsider")
+        self.outsider = Outsider(foreign, self.venue) if foreign.random() < OUTSIDERS else None
+        self._adopt_into = FOUND if self.outsider is not None and foreign.random() < 0.5 else ""
+        self.watch = Watch(alone=self.outsider is None)
         self.reports: list[tuple[EmergencyReport, int, int]] = []
-        self.deeds: Counter[str] = Counter()
         self.lives = 0
-        self._wishes_made = 0
 
     async def run(self) -> Audit:
         self.venue.advance()
@@ -62,13 +56,13 @@ class Day:
         self._live()
         self._market()
         undertaker = self._house(self._undertaker())
-        await asyncio.wait(tasks)
+        await asyncio.gather(*tasks)
         self.plan.calm()
         self._network.mute(False)
         await asyncio.sleep(CALM)
         undertaker.cancel()
         await self._network.settle()
-        found = audit(self.venue, self.life.core, self.watch.causes, self.placed, self.cancelled, self.reports)
+        found = audit(self.venue, self.life.core, self.watch.causes, self.people, self.reports)
         await self.life.stop()
         audit_journal(found, self.venue, self._path)
         found.problems += self.watch.problems
@@ -84,8 +78,8 @@ class Day:
     def _live(self) -> None:
         self.lives += 1
         self.life = Life(
-            self._network, self.plan, Random(self._random.getrandbits(64)), self._clock, self._path, self._quote,
-            self.watch,
+            self._network, self.plan, Random(self._random.getrandbits(64)), self._clock, self._path, self.venue.quote,
+            self.watch, self._adopt_into,
         )  # fmt: skip
         self.life.start()
 
@@ -96,6 +90,10 @@ class Day:
             await self.life.bury()
             await asyncio.sleep(self._random.uniform(0.1, 5.0))
             self._live()
+
+    def deeds(self) -> dict[str, int]:
+        others = self.outsider.acts if self.outsider is not None else 0
+        return dict(self.people.deeds) | ({"somebody else's": others} if others else {})
 
     def _market(self) -> None:
         self.venue.tick()
@@ -138,82 +136,17 @@ class Day:
                 emergency_at = None
                 await self._emergency()
                 continue
-            deed = self._random.choice(DEEDS)
-            self.deeds[deed] += 1
-            getattr(self, f"_{deed}")()
-
-    def _place(self) -> None:
-        self._wishes_made += 1
-        symbol = self._random.choice(list(SYMBOLS))
-        side = self._random.choice([Side.BUY, Side.BUY, Side.SELL])
-        bid, ask = self._quote(symbol)
-        limit = self._random.choice([None, None, bid - 0.10, bid - 2.0, ask + 0.05])
-        if side is Side.SELL and limit is not None:
-            limit = 2 * bid - limit
-        wish = OrderRequest(
-            symbol=symbol,
-            side=side,
-            quantity=Decimal(self._random.randint(1, 20)),
-            type=OrderType.MARKET if limit is None else OrderType.LIMIT,
-            limit_price=None if limit is None else Decimal(f"{limit:.2f}"),
-            time_in_force=self._random.choice([TimeInForce.DAY, TimeInForce.GTC]),
-            sleeve=self._random.choice(PEOPLE),
-            cause_id=f"wish-{self._wishes_made}",
-        )
-        life = self.life
-
-        async def place() -> None:
-            placed = await life.core.place(wish)
-            if not life.is_dead:
-                self.placed[placed.client_order_id] = placed
-
-        life.spawn(place())
-
-    def _signal(self) -> None:
-        sleeve = self._random.choice(list(BOTS))
-        self._wishes_made += 1
-        signal = Signal(
-            signal_id=f"signal-{self._wishes_made}", sleeve=sleeve, strategy="test", symbol=BOTS[sleeve],
-            weight=self._random.choice([0.0, 0.3, 0.6, 1.0]), confidence=1.0, price=1.0, as_of=0,
-            made_at=self._clock.now(),
-        )  # fmt: skip
-        for _ in range(self._random.choice([1, 1, 2])):
-            self.life.signals.take(signal)
-
-    def _cancel(self) -> None:
-        working = self.life.core.ledger.book.open
-        if working:
-            chosen = self._random.choice(working).client_order_id
-            self._do(lambda life: life.core.cancel(chosen), lambda: self.cancelled.add(chosen))
-
-    def _regret(self) -> None:
-        """An order is cancelled while it is long on its way."""
-        self._network.held_back = 1
-        self._place()
-        self._loop.call_later(self._random.uniform(0.03, 0.5), self._cancel_newest)
-
-    def _cancel_newest(self) -> None:
-        working = self.life.core.ledger.book.open
-        if working and not self.life.is_dead:
-            chosen = max(working, key=lambda order: order.created_at).client_order_id
-            self._do(lambda life: life.core.cancel(chosen), lambda: self.cancelled.add(chosen))
-
-    def _cancel_all(self) -> None:
-        self._do(lambda life: life.core.cancel_all(), lambda: None)
-
-    def _close(self) -> None:
-        symbol = self._random.choice(list(SYMBOLS))
-        self._do(lambda life: life.core.close_position(symbol), lambda: None)
-
-    def _wait(self) -> None: ...
+            if self.outsider is not None and self._random.random() < 0.2:
+                self.outsider.act()
+            else:
+                self.people.do_something()
 
     async def _emergency(self) -> None:
         """A person presses the button, looks at what it says, and goes on after a while."""
         life = self.life
         # Whoever presses it does so because things happen.
         self._network.held_back = self._random.choice([0, 2])
-        for _ in range(4):
-            self._place()
+        self.people.place_some(4)
         await asyncio.sleep(self._random.choice([0.0, 0.03, 0.05, 0.3]))
         if life.is_dead:
             return
@@ -228,31 +161,13 @@ class Day:
         await asyncio.sleep(self._random.uniform(1.0, 20.0))
         if not life.is_dead:
             self._compare_with(report)
-            self._do(lambda life: life.core.set_trading_state(TradingState.ACTIVE, ""), lambda: None)
+            life.spawn(life.core.set_trading_state(TradingState.ACTIVE, ""))
 
     def _compare_with(self, report: EmergencyReport) -> None:
         """What was confirmed is so, and stays so while trading is halted."""
         if report.flat:
             desk = self.venue.desk
             self.reports.append((report, len(desk.open), len(desk.account.holdings)))
-
-    def _do(self, work: Callable[[Life], Awaitable[Any]], done: Callable[[], object]) -> None:
-        life = self.life
-
-        async def tolerant() -> None:
-            try:
-                await work(life)
-            except PaddockError:
-                return
-            if not life.is_dead:
-                done()
-
-        life.spawn(tolerant())
-
-    def _quote(self, symbol: str) -> tuple[float, float]:
-        quote = self.venue.venue.tape.symbols[symbol].quote
-        assert quote is not None
-        return quote.bid_price, quote.ask_price
 
 
 async def _died(life: Life) -> None:
@@ -285,4 +200,4 @@ def live(seed: int) -> Result:
         loop.close()
     digest = hashlib.sha256(repr(found.ledger).encode()).hexdigest()
     fired = {fault.value: count for fault, count in day.plan.fired.items() if count}
-    return Result(seed, found.problems, fired, dict(day.deeds), found.orders, found.fills, day.lives, digest)
+    return Result(seed, found.problems, fired, day.deeds(), found.orders, found.fills, day.lives, digest)

@@ -19,7 +19,7 @@ from engine.broker.base import TradeUpdate
 from engine.bus import Bus
 from engine.clock import IdFactory
 from engine.config.settings import EngineSection, Settings
-from engine.domain.errors import OrderError
+from engine.domain.errors import OrderError, PaddockError
 from engine.domain.events import OrderEvent
 from engine.domain.orders import Order
 from engine.execution.link import VenueLink
@@ -50,6 +50,8 @@ LIMITS = Limits(
     orders_per_minute=1_000, duplicate_window_s=0.0, repeated_fills=1_000, signal_life_s=8.0,
 )  # fmt: skip
 BOTS = {"bot-a": "SPY", "bot-b": "AAPL"}
+SHORT = {"bot-a": False, "bot-b": True}
+"""Which of them may sell short."""
 SNAPSHOT_EVERY = 7.0
 DISPLAY_EVERY = 10.0
 SHM = Path("/dev/shm")
@@ -124,7 +126,7 @@ class Connection:
         async with self._turn:
             if self._life.is_dead:
                 await asyncio.Event().wait()
-            if method == "POST" and data is not None:
+            if method in ("POST", "PATCH") and data is not None:
                 self._life.watch.sent(data)
             return await self._network.carry(method, path, data, self._patience)
 
@@ -146,6 +148,7 @@ class Life:
         path: Path,
         quote: Callable[[str], tuple[float, float]],
         watch: Watch,
+        adopt_into: str,
     ) -> None:
         self.plan = plan
         self.random = random
@@ -169,10 +172,12 @@ class Life:
         self.core = TradingCore(
             broker=self.broker, journal=self.journal, recovered=recovered, bus=self.bus, clock=clock,
             ids=IdFactory(clock, seed=random.getrandbits(64)), limits=LIMITS, environment="demo", prices=self._price,
-            state=self._loader.load(),
+            state=self._loader.load(), adopt_into=adopt_into,
         )  # fmt: skip
         self._loader.report(self.core.ledger.objection, _nothing)
-        plans = {name: SleevePlan(name=name, capital=Decimal(20_000)) for name in BOTS}
+        plans = {
+            name: SleevePlan(name=name, capital=Decimal(20_000), allow_short=short) for name, short in SHORT.items()
+        }
         self.signals = SignalDesk(self.core, plans, self._price, clock, lambda signal, reason: None)
         self.link = VenueLink(self.core, lambda: self.stream_is_up)
         views = Views()
@@ -203,7 +208,13 @@ class Life:
     def spawn(self, work: Any) -> asyncio.Task[Any]:
         task: asyncio.Task[Any] = asyncio.create_task(work)
         self._tasks.append(task)
+        task.add_done_callback(self._ended)
         return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        """Errors that a person is told in words are part of the day; others are not."""
+        if not task.cancelled() and (error := task.exception()) is not None and not isinstance(error, PaddockError):
+            self.failures.append(error)
 
     def die(self) -> None:
         """From now on nothing that this life does reaches anybody."""

@@ -130,6 +130,12 @@ class VirtualVenue:
         self.venue.advance(START + round(self._loop.time() * NANOSECONDS))
         _at_once(self.floor.commit())
 
+    def quote(self, symbol: str) -> tuple[float, float]:
+        """Bid and ask."""
+        quote = self.venue.tape.symbols[symbol].quote
+        assert quote is not None
+        return quote.bid_price, quote.ask_price
+
     def answer(self, method: str, path: str, data: dict[str, Any] | None) -> tuple[int, Any]:
         self._walk.is_watched = method != "GET" or bool(self.desk.open)
         self.advance()

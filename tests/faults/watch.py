@@ -15,12 +15,14 @@ from tests.faults.venue import SYMBOLS
 class Watch:
     """Over all lives of the engine. `problems` has each kind of wrong once."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, alone: bool) -> None:
+        """`alone`: nobody else trades in the account."""
         self.problems: list[str] = []
         self.durable: dict[str, OrderStatus] = {}
         """The newest state of each order that is on the disk."""
         self.causes: dict[str, str] = {}
         """The wish behind each order, as it was written before the order was sent."""
+        self._alone = alone
         self._ended: dict[str, OrderStatus] = {}
         self._filled: dict[str, Decimal] = {}
 
@@ -50,8 +52,7 @@ class Watch:
         self._filled[key] = order.filled_quantity
 
     def look(self, core: TradingCore) -> None:
-        """Nobody else trades in this account."""
-        for symbol in SYMBOLS:
+        for symbol in SYMBOLS if self._alone else ():
             if quantity := core.ledger.positions.get(symbol, EXTERNAL_SLEEVE).quantity:
                 self._say("shares were taken for somebody else's", f"{quantity} {symbol}")
 
