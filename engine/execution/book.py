@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 from engine.broker.base import VenueFill, VenueOrder
-from engine.domain.orders import Fill, Order, OrderStatus
+from engine.domain.orders import Fill, Order, OrderClass, OrderStatus
 from engine.execution import news
 from engine.execution.families import Families
 from engine.execution.making import join, order_found, succeed
@@ -228,6 +228,9 @@ class OrderBook:
 
     def _may_be_exit(self, said: VenueOrder) -> bool:
         if said.client_order_id.startswith(self._prefix) or self.by_venue_id(said.replaces) is not None:
+            return False
+        if said.order_class is OrderClass.SIMPLE:
+            # The venue gives exits the class of their order; a simple one must not stay unseen for an order that is lost.
             return False
         return any(order.symbol == said.symbol and not order.foreign for order in self.families.childless())
 

@@ -142,10 +142,8 @@ def _compare_money(found: Audit, venue: VirtualVenue, core: TradingCore, lineage
                 f"position in {name}: {positions.net(name)} here, {account.quantity(name)} at the venue"
             )
         # What somebody else trades is nobody's, or his who has adopted the order.
-        others, traded = (
-            sum((quantity(sleeve) for sleeve in OTHERS), Decimal(0))
-            for quantity in (lambda sleeve: positions.get(name, sleeve).quantity, lambda sleeve: held[name, sleeve])
-        )
+        others = sum((positions.get(name, sleeve).quantity for sleeve in OTHERS), Decimal(0))
+        traded = sum((held[name, sleeve] for sleeve in OTHERS), Decimal(0))
         if others != traded:
             found.problems.append(f"{others} {name} are taken for somebody else's, who traded {traded}")
     for (name, sleeve), quantity in held.items():
