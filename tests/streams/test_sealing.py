@@ -86,6 +86,15 @@ def test_a_retired_key_seals_nothing_and_opens_for_a_day() -> None:
         seal.open("t", late)
 
 
+def test_a_key_that_is_to_be_retired_seals_until_then_and_the_next_one_after_it() -> None:
+    clock = ManualClock(1_000_000_000)
+    ending = SealingKey(key_id=OLD.key_id, key=OLD.key, retired_at=clock.now() + 60_000_000_000)
+    seal = Seal([ending, NEW], clock)
+    assert seal.seal("t", b"x")[2:].startswith(OLD.key_id.encode())
+    clock.advance(60)
+    assert seal.seal("t", b"x")[2:].startswith(NEW.key_id.encode())
+
+
 @pytest.mark.parametrize("key", ["", "short", "!!!", OLD.key[:-4]], ids=["none", "short", "not base64", "cut off"])
 def test_a_key_that_is_none_is_refused_in_words_without_being_shown(key: str) -> None:
     with pytest.raises(ConfigurationError, match="not 32 bytes in base64") as caught:
