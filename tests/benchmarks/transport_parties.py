@@ -120,6 +120,7 @@ async def _bare_zeromq(job: Job) -> Any:
     context = zmq.Context[zmq.Socket[bytes]]()
     socket, encode = context.socket(zmq.PUB), _encoded(job)
     socket.connect(job.address.publish)
+    await asyncio.sleep(0.5)  # the readers' subscriptions are on their way
 
     def send(number: int) -> None:
         for _ in range(number):

@@ -38,7 +38,7 @@ def run(job: Job, readers: int = 1) -> list[tuple[list[float], float]]:
     for _ in range(readers):
         ready.acquire()
     go.set()
-    found = [answers.get(timeout=120) for _ in range(readers)]
+    found = [answers.get(timeout=60) for _ in range(readers)]
     for party in parties:
         party.join(30)
     return found
