@@ -48,11 +48,12 @@ class Seal:
         self._invalid_tag = InvalidTag
         self._ciphers = {key.key_id.encode(): (_cipher(key), key.retired_at) for key in keys}
         self._keys = list(keys)
-        self._choose()
+        self._head, self._cipher, self._until = self._choose()
+        self._prefix, self._counter = os.urandom(_PREFIX), 0
 
     def seal(self, topic: str, frame: bytes) -> bytes:
         if self._until and self._clock.now() >= self._until:
-            self._choose()
+            self._head, self._cipher, self._until = self._choose()
         nonce = self._prefix + self._counter.to_bytes(_NONCE - _PREFIX, "big")
         self._counter += 1
         if self._counter == COUNTER_END:
@@ -75,15 +76,13 @@ class Seal:
         except self._invalid_tag:
             raise SealError("not what was sealed") from None
 
-    def _choose(self) -> None:
-        """The first key that is in use; where all are retired, the last one that was."""
+    def _choose(self) -> tuple[bytes, AESGCM, int]:
+        """Head, cipher and end of the first key that is in use; where all are retired, of the last."""
         now = self._clock.now()
         current = next((key for key in self._keys if not key.retired_at or key.retired_at > now), self._keys[-1])
         name = current.key_id.encode()
-        self._until = current.retired_at if current.retired_at > now else 0
-        self._head = bytes((VERSION, len(name))) + name
-        self._cipher = self._ciphers[name][0]
-        self._prefix, self._counter = os.urandom(_PREFIX), 0
+        until = current.retired_at if current.retired_at > now else 0
+        return bytes((VERSION, len(name))) + name, self._ciphers[name][0], until
 
 
 def new_key() -> str:
