@@ -8,7 +8,7 @@ from datetime import datetime
 from engine.bus import BusFigures
 from engine.orchestrator.components import Component, ComponentState
 from engine.orchestrator.market import MarketMemory
-from engine.streams.messages import RecorderStatus
+from engine.streams.messages import FeedStatus, RecorderStatus
 from engine.views import HealthRow, ProcessRow, Summary, Table
 
 QUIET = 3.0
@@ -89,6 +89,16 @@ def write_recorder(table: Table[HealthRow], status: RecorderStatus | None, now: 
     if status.error:
         state, detail = "bad", f"{status.error} {status.waiting:,} rows wait, {status.dropped:,} lost"
     _put(table, "market database", state, detail, now)
+
+
+def write_history(table: Table[HealthRow], status: FeedStatus | None, now: int) -> None:
+    """How many looks each layer of the history's cache spared the slower ones, and how far the indicators are."""
+    if status is None or not status.warm[1]:
+        return
+    warm, series = status.warm
+    found = [f"{name} had {hits / asked:.0%} of {asked:,}" for name, (hits, asked) in status.history.items() if asked]
+    detail = f"{warm} of {series} indicator series warm" + "".join(f"; {part}" for part in found)
+    _put(table, "history", "good", detail, now)
 
 
 def _described(component: Component) -> str:

@@ -12,10 +12,12 @@ from engine.config.load import require_keys
 from engine.config.settings import BotSection, Environment, Settings
 from engine.domain.market import Timeframe
 from engine.installation import Installation
+from engine.market.history.stores import HistoryStores
 from engine.portfolio.targets import SleevePlan
 from engine.processes.specification import ProcessSpec
 from engine.risk.limits import Limits
 from engine.storage.lake.address import LakeAddress
+from engine.storage.market.address import market_address
 from engine.streams.address import HubAddress
 
 EXCHANGE, HUB, FEED, RECORDER = "exchange", "hub", "feed", "recorder"
@@ -75,6 +77,22 @@ def lake_address(settings: Settings, installation: Installation) -> LakeAddress:
     )
 
 
+def history_stores(settings: Settings, installation: Installation, hub: HubAddress) -> HistoryStores:
+    """None for the demo: its prices are made up anew, so what an earlier run recorded is not their past.
+
+    The lake is used once something was downloaded to it, or where one is configured.
+    """
+    if settings.environment is Environment.DEMO:
+        return HistoryStores()
+    url = settings.market_database.url.get_secret_value()
+    return HistoryStores(
+        scope=hub.sharing.namespace if hub.sharing is not None else "",
+        redis=hub.sharing.redis if hub.sharing is not None else None,
+        database=market_address(url, installation.market_database),
+        lake=lake_address(settings, installation) if settings.lake.url or installation.lake.exists() else None,
+    )
+
+
 def timeframe_of(bot: BotSection, settings: Settings) -> Timeframe:
     if bot.timeframe is not None:
         return bot.timeframe
@@ -114,6 +132,7 @@ def plan(settings: Settings, installation: Installation, hub: HubAddress, venue:
                 "venue": venue.address,
                 "symbols": settings.symbols,
                 "feed": settings.alpaca.feed,
+                "history": history_stores(settings, installation, hub),
             },
             depends_on=(EXCHANGE, HUB) if venue.is_local else (HUB,),
             critical=True,

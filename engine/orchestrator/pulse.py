@@ -12,7 +12,15 @@ from engine.config.settings import EngineSection
 from engine.execution.trading import TradingCore
 from engine.orchestrator.checks import Tell, Watch, ailments, risks
 from engine.orchestrator.components import Components
-from engine.orchestrator.health import feed_state, hub_state, write_bus, write_components, write_health, write_recorder
+from engine.orchestrator.health import (
+    feed_state,
+    hub_state,
+    write_bus,
+    write_components,
+    write_health,
+    write_history,
+    write_recorder,
+)
 from engine.orchestrator.market import MarketMemory
 from engine.orchestrator.plan import HUB
 from engine.orchestrator.projection import Projection
@@ -96,6 +104,7 @@ class Pulse:
         write_health(self._views.health, self._views.processes, summary, detail, "", self._clock.now())
         write_bus(self._views.health, self._bus_figures(), self._clock.now())
         write_recorder(self._views.health, self._market.recorder, self._clock.now())
+        write_history(self._views.health, next(iter(self._market.feeds.values()), None), self._clock.now())
         write_components(self._views.health, self._components, self._clock.now())
 
     def _broker_state(self) -> str:

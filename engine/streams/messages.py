@@ -115,6 +115,10 @@ class FeedStatus(msgspec.Struct, frozen=True, kw_only=True, tag="feed_status"):
     """Messages refused by validation, by reason; duplicates among them."""
     filled: int = 0
     """Trades and minutes that were read afterwards, to fill gaps of the stream."""
+    history: dict[str, tuple[int, int]] = {}
+    """How often each layer of the history's cache had what was looked for, and how often it was asked."""
+    warm: tuple[int, int] = (0, 0)
+    """Series of indicators whose values are given out, and all: one for each symbol and timeframe."""
 
 
 class StreamHealth(msgspec.Struct, frozen=True, kw_only=True, tag="stream_health"):

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import logging
 from collections.abc import Coroutine
+from contextlib import AsyncExitStack
 from typing import Any
 
 import msgspec
@@ -13,9 +14,7 @@ import msgspec
 from engine.broker.address import VenueAddress
 from engine.domain.errors import UnavailableError
 from engine.market.feed import Feed
-from engine.market.history.chunks import ChunkCache
-from engine.market.history.ranges import BarHistory
-from engine.market.history.sources import BrokerSource
+from engine.market.history.stores import HistoryStores, open_history
 from engine.market.indicators.live import LiveIndicators
 from engine.market.indicators.sessions import day_start
 from engine.market.rest import MarketRest
@@ -23,7 +22,7 @@ from engine.market.sources.alpaca import AlpacaStream
 from engine.market.sources.base import Source
 from engine.processes.child import Child
 from engine.streams.address import HubAddress
-from engine.streams.messages import HISTORY_REQUEST, WATCH, Candles, HistoryRequest, Message, Watch
+from engine.streams.messages import HISTORY_REQUEST, WATCH, Candles, FeedStatus, HistoryRequest, Message, Watch
 from engine.streams.transport import open_hub
 
 log = logging.getLogger("feed")
@@ -42,6 +41,7 @@ class Settings(msgspec.Struct, kw_only=True):
     venue: VenueAddress
     symbols: list[str]
     feed: str = "iex"
+    history: HistoryStores = HistoryStores()
 
 
 async def main(child: Child[Settings]) -> None:
@@ -56,9 +56,13 @@ async def main(child: Child[Settings]) -> None:
         name = "crypto stream" if crypto else f"{settings.feed} stream"
         return [AlpacaStream(name, url, venue.key, venue.secret)]
 
-    past = BarHistory(ChunkCache(child.clock, settings.feed), [BrokerSource(rest)])
+    opened = AsyncExitStack()
+    past = await opened.enter_async_context(open_history(child.clock, rest, settings.feed, settings.history))
 
     def publish(topic: str, message: Message) -> None:
+        if isinstance(message, FeedStatus):
+            looked = {figures.layer: (figures.hits, figures.hits + figures.misses) for figures in past.figures}
+            message = msgspec.structs.replace(message, history=looked, warm=(indicators.warm, indicators.series))
         transport.publish(topic, message)
         if isinstance(message, Candles):
             indicators.take(message.timeframe, message.bars)
@@ -118,6 +122,7 @@ async def main(child: Child[Settings]) -> None:
     for task in tasks:
         task.cancel()
     await feed.close()
+    await opened.aclose()
     await transport.close()
     for task in done:
         task.result()

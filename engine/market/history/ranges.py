@@ -11,6 +11,7 @@ import msgspec
 from engine.domain.errors import PaddockError, UnavailableError
 from engine.domain.market import NANOSECONDS, Bar, Timeframe
 from engine.domain.spans import Span, joined, within, without
+from engine.market.cache import LayerFigures
 from engine.market.history.chunks import ChunkCache
 from engine.market.history.sources import BarKeeper, BarSource, Found
 
@@ -55,6 +56,11 @@ class BarHistory:
         self._sources = sources
         self._keepers = keepers
         self._flights: dict[tuple[str, Timeframe, int, int], asyncio.Task[BarsFound]] = {}
+
+    @property
+    def figures(self) -> list[LayerFigures]:
+        """How often each layer of the cache had what was looked for."""
+        return self._cache.figures
 
     async def get_bars(self, symbol: str, timeframe: Timeframe, start: int, end: int, now: int) -> BarsFound:
         """Bars with start <= timestamp < end that have ended by `now`, the venue's time; int nanoseconds UTC.

@@ -64,6 +64,11 @@ class LiveIndicators:
         """Pairs of symbol and timeframe whose values are given out."""
         return sum(series.state is State.WARM for series in self._series.values())
 
+    @property
+    def series(self) -> int:
+        """Pairs of symbol and timeframe that are watched."""
+        return len(self._series)
+
     def watch(self, symbols: Iterable[str]) -> None:
         names = list(symbols)
         for timeframe in TIMEFRAMES:
