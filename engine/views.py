@@ -106,6 +106,15 @@ class ProcessRow(msgspec.Struct, kw_only=True):
     progress: int = 0
     progress_rate: float = 0.0
     """Units of work (messages, bars, requests) a second."""
+    open_files: int = 0
+    context_switches: float = 0.0
+    """A second."""
+    recycles: int = 0
+    """Times it was stopped and started for a limit of memory or CPU; these are no restarts."""
+    restarts_left: int = 0
+    """Unexpected ends that it may still have within the window before it is FATAL."""
+    warning: str = ""
+    """The limit that it comes near to, in words."""
     last_progress: float = 0.0
     """Monotonic seconds of the newest unit of work, 0 = never."""
     last_heartbeat: float = 0.0

@@ -26,6 +26,11 @@ class Backoff:
     def spent(self) -> bool:
         return len(self._failures) > self._policy.budget
 
+    def left(self, now: float) -> int:
+        """Unexpected ends that may still come within the window."""
+        recent = sum(now - failure <= self._policy.window for failure in self._failures)
+        return max(self._policy.budget - recent, 0)
+
     def reset(self) -> None:
         self._failures.clear()
         self._delay = self._policy.first

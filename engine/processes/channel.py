@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from engine.domain.errors import UnavailableError
+from engine.processes.lifeline import MARK, mark
 
 MAX_LINE = 64 * 1024
 """Longer lines are cut, because a child gone wrong may never send a newline."""
@@ -27,19 +28,34 @@ REAP_WAIT = 5.0
 
 
 class Channel:
-    """A running child. `on_line` gets each line of stdout and stderr, without its newline."""
+    """A running child. `on_line` gets each line of stdout and stderr, without its newline, `on_skipped` the number of
+    lines of a flood that nobody looked at.
+    """
 
-    def __init__(self, process: asyncio.subprocess.Process, on_line: Callable[[bytes], None]) -> None:
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        on_line: Callable[[bytes], None],
+        on_skipped: Callable[[int], None],
+    ) -> None:
         self._process = process
         self._on_line = on_line
-        self.suppressed = 0
-        """Lines of a flood that nobody looked at."""
+        self._on_skipped = on_skipped
         self._reader = asyncio.create_task(self._read(), name=f"pipe-{process.pid}")
         self.exited: asyncio.Task[int] = asyncio.create_task(self._wait(), name=f"wait-{process.pid}")
 
     @classmethod
-    async def spawn(cls, arguments: Sequence[str], settings: object, on_line: Callable[[bytes], None]) -> Channel:
-        """Raises UnavailableError when the system cannot start it."""
+    async def spawn(
+        cls,
+        arguments: Sequence[str],
+        settings: object,
+        on_line: Callable[[bytes], None],
+        on_skipped: Callable[[int], None] = lambda count: None,
+    ) -> Channel:
+        """Call it in a thread that lives as long as the process: on Linux a child dies with the thread that spawned it.
+
+        Raises UnavailableError when the system cannot start it.
+        """
         line = msgspec.json.encode(settings) + b"\n"
         try:
             process = await asyncio.create_subprocess_exec(
@@ -48,6 +64,7 @@ class Channel:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
                 start_new_session=True,
+                env={**os.environ, MARK: mark()},
             )
         except OSError as error:
             raise UnavailableError(
@@ -56,7 +73,7 @@ class Channel:
             ) from None
         assert process.stdin is not None
         process.stdin.write(line)
-        return cls(process, on_line)
+        return cls(process, on_line, on_skipped)
 
     @property
     def pid(self) -> int:
@@ -79,9 +96,9 @@ class Channel:
         await self._gone(wait)
 
     async def end(self, wait: float, on_kill: Callable[[], None] | None = None) -> bool:
-        """End of stdin, SIGTERM after `wait` seconds, SIGKILL after half as much again; False when it would not go."""
+        """End of stdin, SIGTERM after half of `wait` seconds, SIGKILL after all; False when it would not go."""
         self.end_input()
-        if await self._gone(wait):
+        if await self._gone(wait / 2):
             return True
         self.send(signal.SIGTERM)
         if await self._gone(wait / 2):
@@ -131,33 +148,9 @@ class Channel:
     async def _hear(self, whole: bytes) -> None:
         count = whole.count(b"\n") + 1
         lines = whole.split(b"\n") if count <= FLOOD else _OURS.findall(whole)[:FLOOD]
-        self.suppressed += count - len(lines)
+        if count > len(lines):
+            self._on_skipped(count - len(lines))
         for line in lines:
             self._on_line(line[:MAX_LINE])
         if count > FLOOD:
             await asyncio.sleep(BREATHER)
-
-
-def in_words(code: int) -> str:
-    """An exit code as a person says it."""
-    if code < 0:
-        with contextlib.suppress(ValueError):
-            return f"killed by {signal.Signals(-code).name}"
-        return f"killed by signal {-code}"
-    meaning = _MEANINGS.get(code)
-    return f"exit code {code}: {meaning}" if meaning else f"exit code {code}"
-
-
-_MEANINGS = {
-    0: "done",
-    64: "configuration",
-    65: "data",
-    69: "unavailable",
-    75: "already running",
-    77: "keys refused",
-}
-
-
-def is_hopeless(code: int) -> bool:
-    """Exit codes of sysexits.h that no restart mends."""
-    return 64 <= code <= 78

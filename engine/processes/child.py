@@ -8,7 +8,6 @@ JSON object a line on stdout with a `type`: ready, heartbeat, log, or whatever `
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import faulthandler
 import logging
 import os
@@ -24,17 +23,15 @@ import msgspec
 
 from engine.clock import Clock, SystemClock
 from engine.domain.errors import ConfigurationError, PaddockError
+from engine.processes.lifeline import die_with_parent, watch_stdin
 
 S = TypeVar("S", bound=msgspec.Struct)
 
 HEARTBEAT = 1.0
 """Seconds between heartbeats."""
-GRACE = 8.0
-"""Seconds that a child which was told to stop may take before it ends itself."""
 DISPENSABLE = frozenset({"heartbeat", "log"})
 MAX_TEXT = 2_000
 """Characters of a log text or traceback: a line that fits a pipe's 4 KiB never blocks the writer half-way."""
-_PR_SET_PDEATHSIG = 1
 
 
 class Speech:
@@ -75,6 +72,7 @@ class Child(Generic[S]):
         self._speech = speech
         self._progress = 0
         self._detail = ""
+        self._expects = 0.0
 
     def ready(self, detail: str = "") -> None:
         """Say, once, that the work has begun. `detail` may be an address or the like."""
@@ -85,6 +83,12 @@ class Child(Generic[S]):
         """Count work done; a child that lives but does nothing is found out by this."""
         self._progress += units
 
+    def expect_progress(self, within: float) -> None:
+        """From now on progress must come at least every `within` seconds, or the supervisor takes this child for hung
+        and replaces it; 0 while there is nothing to do, such as when the market is closed.
+        """
+        self._expects = within
+
     def detail(self, text: str) -> None:
         self._detail = text
 
@@ -92,9 +96,13 @@ class Child(Generic[S]):
         self._speech.say(kind, fields)
 
     def beat(self) -> None:
-        self._speech.say(
-            "heartbeat", {"progress": self._progress, "detail": self._detail, "dropped": self._speech.dropped}
-        )
+        fields = {
+            "progress": self._progress,
+            "expects": self._expects,
+            "detail": self._detail,
+            "dropped": self._speech.dropped,
+        }
+        self._speech.say("heartbeat", fields)
 
 
 class _LogLines(logging.Handler):
@@ -130,7 +138,7 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
 
 def run_child(name: str, settings_type: type[S], main: Callable[[Child[S]], Awaitable[None]]) -> int:
     """Run a worker to its end; returns the exit code (0, or as in `engine.domain.errors`, or 1)."""
-    _die_with_parent()
+    die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is the parent's to handle
     _tell_stacks()
     speech = Speech(os.dup(1))
@@ -163,7 +171,7 @@ def _settings(line: bytes, settings_type: type[S]) -> S:
 async def _live(child: Child[S], main: Callable[[Child[S]], Awaitable[None]]) -> None:
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, child.stopping.set)
-    _watch_stdin(loop, child.stopping)
+    watch_stdin(loop, child.stopping)
     heart = asyncio.create_task(_beat(child))
     try:
         await main(child)
@@ -176,28 +184,6 @@ async def _beat(child: Child[S]) -> None:
     while True:
         child.beat()
         await asyncio.sleep(HEARTBEAT)
-
-
-def _watch_stdin(loop: asyncio.AbstractEventLoop, stopping: asyncio.Event) -> None:
-    """A thread waits for the end of stdin: it works even while the event loop is stuck, and then ends the process."""
-
-    def watch() -> None:
-        while os.read(0, 4096):
-            continue
-        try:
-            loop.call_soon_threadsafe(stopping.set)
-        except RuntimeError:
-            return
-        threading.Event().wait(GRACE)
-        os._exit(1)
-
-    threading.Thread(target=watch, name="stdin", daemon=True).start()
-
-
-def _die_with_parent() -> None:
-    """Linux sends SIGKILL when the thread that spawned us ends; elsewhere the end of stdin has to do."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _tell_stacks() -> None:

@@ -1,4 +1,4 @@
-"""What a supervisor tells its owner: changes of state, log records worth seeing, and whatever else a child says."""
+"""What a supervisor tells its owner: changes of state, incidents, log records worth seeing, whatever else a child says."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from engine.domain.incidents import Incident
 from engine.processes.states import ProcessState
 
 
@@ -40,4 +41,4 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     fields: dict[str, Any]
 
 
-ProcessEvent = StateChanged | LogRecord | Report
+ProcessEvent = StateChanged | LogRecord | Report | Incident

@@ -9,12 +9,13 @@ from typing import Any
 
 from engine.clock import Clock
 from engine.domain.errors import PaddockError
-from engine.processes.channel import Channel, in_words
+from engine.processes.channel import Channel
 from engine.processes.events import LogRecord, ProcessEvent, Report
+from engine.processes.exits import in_words
 from engine.processes.specification import worker_command
 from engine.processes.speech import Speech
 
-STOP_WAIT = 1.0
+STOP_WAIT = 2.0
 PROGRESS_KEPT = 1_000
 
 
@@ -38,7 +39,7 @@ class Job:
         cls, kind: str, name: str, settings: object, clock: Clock, on_event: Callable[[ProcessEvent], None]
     ) -> Job:
         job = cls(name, clock, on_event)
-        job._channel = await Channel.spawn(worker_command(kind), settings, job._speech.hear)
+        job._channel = await Channel.spawn(worker_command(kind), settings, job._speech.hear, job._speech.skipped)
         job._done = asyncio.create_task(job._finish(job._channel), name=f"job-{name}")
         return job
 

@@ -47,6 +47,7 @@ class Speech:
         self._in_second = 0
         self._told = 0
         self._unsaid = 0
+        self._born = 0
         self._file = _open(folder, name) if folder is not None else None
 
     def hear(self, line: bytes) -> None:
@@ -67,6 +68,14 @@ class Speech:
         """Add a line to the log; beyond the rate it is counted and dropped."""
         if self._within_rate():
             self._keep(level, logger, text)
+
+    def skipped(self, count: int) -> None:
+        """Lines of a flood that were not even looked at."""
+        self.dropped += count
+
+    def born(self) -> None:
+        """A new life begins: what was said before is no explanation of its end."""
+        self._born = self._number
 
     def _count_unsaid(self, dropped: object) -> None:
         """The child counts what it could not say because its pipe was full; each new child counts from 0."""
@@ -104,10 +113,13 @@ class Speech:
         return [line for line in self._ring if line.number > after]
 
     def tail(self, count: int = 50) -> str:
-        return "\n".join(line.text for line in list(self._ring)[-count:])
+        """The last lines of this life."""
+        return "\n".join(line.text for line in self.lines(self._born)[-count:])
 
     def last_error(self) -> LogLine | None:
-        return next((line for line in reversed(self._ring) if line.level in {"error", "critical"}), None)
+        """Of this life."""
+        lines = reversed(self.lines(self._born))
+        return next((line for line in lines if line.level in {"error", "critical"}), None)
 
     def close(self) -> None:
         if self._file is not None:

@@ -32,12 +32,12 @@ _NEXT: dict[ProcessState, frozenset[ProcessState]] = {
     _S.STOPPED: _AT_REST,
     _S.EXITED: _AT_REST,
     _S.FATAL: _AT_REST | {_S.STOPPED},
-    _S.STUCK: _AT_REST,
-    _S.STARTING: frozenset({_S.RUNNING, _S.BACKOFF, _S.FATAL, _S.EXITED, _S.UNRESPONSIVE, _S.STOPPING, _S.STOPPED}),
+    _S.STUCK: _AT_REST | {_S.STOPPED},
+    _S.STARTING: frozenset({_S.RUNNING, _S.BACKOFF, _S.FATAL, _S.UNRESPONSIVE, _S.STOPPING, _S.STOPPED}),
     _S.RUNNING: frozenset({_S.BACKOFF, _S.FATAL, _S.EXITED, _S.UNRESPONSIVE, _S.STOPPING, _S.STOPPED}),
     _S.UNRESPONSIVE: frozenset({_S.KILLING, _S.BACKOFF, _S.FATAL, _S.STOPPED}),
     _S.BACKOFF: frozenset({_S.STARTING, _S.STOPPED, _S.FATAL}),
-    _S.STOPPING: frozenset({_S.KILLING, _S.STOPPED, _S.EXITED}),
+    _S.STOPPING: frozenset({_S.KILLING, _S.STOPPED, _S.STUCK, _S.FATAL}),
     _S.KILLING: frozenset({_S.STOPPED, _S.STUCK, _S.BACKOFF, _S.FATAL}),
 }
 

@@ -10,8 +10,11 @@ from pathlib import Path
 
 from engine.clock import Clock
 from engine.control import LogLine
-from engine.domain.errors import ConfigurationError, UnavailableError
+from engine.domain.errors import ConfigurationError, PaddockError, UnavailableError
 from engine.processes.events import ProcessEvent
+from engine.processes.order import layers
+from engine.processes.registry import ChildRegistry
+from engine.processes.roll_call import RollCall
 from engine.processes.sampling import Sampler
 from engine.processes.specification import ProcessSpec
 from engine.processes.states import ProcessState
@@ -21,11 +24,15 @@ from engine.views import ProcessRow, ProcessSample, Table
 log = logging.getLogger(__name__)
 
 SAMPLE_EVERY = 1.0
-AT_REST = (ProcessState.STOPPED, ProcessState.EXITED, ProcessState.FATAL, ProcessState.STUCK)
 
 
 class Supervisor:
-    """Lives on one event loop. `on_event` is called on it and must not block."""
+    """Lives on one event loop. `on_event` is called on it and must not block.
+
+    Starting goes in the order of dependency and stopping in the reverse of it. Stopping or restarting a process leaves
+    those that depend on it alone: every worker connects again by itself when the hub or the exchange is back, and
+    restarting bots would throw away what they have learned of the day.
+    """
 
     def __init__(
         self,
@@ -35,6 +42,7 @@ class Supervisor:
         log_folder: Path | None,
         on_event: Callable[[ProcessEvent], None],
         seed: int | None = None,
+        registry: ChildRegistry | None = None,
     ) -> None:
         self._table = table
         self._clock = clock
@@ -44,11 +52,15 @@ class Supervisor:
         self._units: dict[str, Unit] = {}
         self._sampler = Sampler()
         self._sampling: asyncio.Task[None] | None = None
+        self._starting: set[asyncio.Task[None]] = set()
+        self._roll_call = RollCall(registry, self._pids)
 
     def add(self, spec: ProcessSpec) -> None:
         if spec.name in self._units:
             raise ConfigurationError(f"There are two processes named {spec.name}.", "Give each a name of its own.")
-        self._units[spec.name] = Unit(spec, self._table, self._clock, self._chance, self._log_folder, self._on_event)
+        self._units[spec.name] = Unit(
+            spec, self._table, self._clock, self._chance, self._log_folder, self._on_event, self._roll_call.call
+        )
 
     async def remove(self, name: str) -> None:
         await self._unit(name).stop()
@@ -56,26 +68,44 @@ class Supervisor:
         self._table.remove(name)
 
     async def start(self, names: Iterable[str]) -> None:
-        """Returns at once; the state is in the table. Raises ConfigurationError for a name that is not there."""
-        for unit in [self._unit(name) for name in names]:
-            unit.start()
+        """Returns at once; the state is in the table. Of several, each waits for those among them that it depends on.
+
+        Raises ConfigurationError for a name that is not there, or for dependencies in a circle.
+        """
+        first, *rest = self._layers(names) or [[]]
+        for name in first:
+            self._unit(name).start()
+        if rest:
+            task = asyncio.create_task(self._start_later([name for layer in rest for name in layer]), name="start")
+            self._starting.add(task)
+            task.add_done_callback(self._starting.discard)
         self._ensure_sampling()
 
     async def stop(self, names: Iterable[str]) -> None:
-        """Returns when they are gone, all being stopped at the same time."""
-        await asyncio.gather(*(unit.stop() for unit in [self._unit(name) for name in names]))
+        """Returns when they are gone: first those that depend on others, and within a layer all at the same time."""
+        await self._stop_layers(self._layers(names))
 
     async def restart(self, names: Iterable[str]) -> None:
-        await asyncio.gather(*(unit.restart() for unit in [self._unit(name) for name in names]))
-        self._ensure_sampling()
+        """One after another in the order of dependency, each when the one before runs again, so that not all are away
+        at the same time; returns when the last has been started.
+
+        Raises UnavailableError when one does not come back; those after it are left as they are.
+        """
+        chosen = [name for layer in self._layers(names) for name in layer]
+        for number, name in enumerate(chosen, 1):
+            await self._unit(name).restart()
+            self._ensure_sampling()
+            if number < len(chosen):
+                await self._back_again(name, chosen[number:])
 
     async def start_all(self, names: Collection[str] | None = None) -> None:
-        """Each as soon as those it depends on run; returns when all have been started.
+        """Each with autostart, as soon as those it depends on run; returns when all have been started.
 
         Raises UnavailableError with its last words when one that others need cannot start.
         """
-        chosen = [self._unit(name) for name in (self._units if names is None else names)]
-        await asyncio.gather(*(self._start_after(unit) for unit in chosen))
+        units = [self._unit(name) for name in (self._units if names is None else names)]
+        self._layers(unit.spec.name for unit in units)
+        await asyncio.gather(*(self._start_after(unit) for unit in units if unit.spec.autostart))
 
     async def stop_all(self, deadline: float = 4.0) -> None:
         """Those that others depend on last, so that nothing is said into the void.
@@ -87,20 +117,26 @@ class Supervisor:
         if not done:
             await asyncio.gather(*(unit.kill() for unit in self._units.values()))
         await stopping
-        if self._sampling is not None:
-            self._sampling.cancel()
-            await asyncio.gather(self._sampling, return_exceptions=True)
+        background = [*self._starting, *([self._sampling] if self._sampling is not None else [])]
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
+        await self._roll_call.close()
         for unit in self._units.values():
             unit.close()
 
     async def _stop_in_order(self) -> None:
-        remaining = dict(self._units)
-        while remaining:
-            needed = {name for unit in remaining.values() for name in unit.spec.depends_on}
-            layer = [name for name in remaining if name not in needed] or list(remaining)
-            await self.stop(layer)
-            for name in layer:
-                del remaining[name]
+        for task in self._starting:
+            task.cancel()
+        await self._stop_layers(self._layers(self._units))
+
+    async def _stop_layers(self, layers: Sequence[Sequence[str]]) -> None:
+        for layer in reversed(layers):
+            await asyncio.gather(*(self._unit(name).stop() for name in layer))
+
+    def _layers(self, names: Iterable[str]) -> list[list[str]]:
+        chosen = [self._unit(name).spec.name for name in names]
+        return layers(chosen, {name: self._units[name].spec.depends_on for name in chosen})
 
     async def wait_state(self, name: str, states: Sequence[ProcessState], timeout: float) -> ProcessState:
         """Raises TimeoutError."""
@@ -121,7 +157,7 @@ class Supervisor:
 
     def history(self, name: str) -> list[ProcessSample]:
         """Its figures of the last hour, oldest first."""
-        return self._unit(name).history.samples()
+        return self._unit(name).gauge.history.samples()
 
     @property
     def names(self) -> list[str]:
@@ -136,16 +172,36 @@ class Supervisor:
     async def _start_after(self, unit: Unit) -> None:
         for name in unit.spec.depends_on:
             needed = self._unit(name)
-            try:
-                state = await self.wait_state(
-                    name, (ProcessState.RUNNING, ProcessState.FATAL), needed.spec.ready_timeout * 2
-                )
-            except TimeoutError:
-                state = needed.state
+            state = await self._started(name)
             if state is not ProcessState.RUNNING:
                 why = needed.row.last_exit or f"it is {state}"
                 raise UnavailableError(f"{name} did not start: {why}", "See its log under Processes.")
-        await self.start([unit.spec.name])
+        unit.start()
+        self._ensure_sampling()
+
+    async def _start_later(self, names: Sequence[str]) -> None:
+        """Why one cannot start is told; the others do not wait for it."""
+        for said in await asyncio.gather(
+            *(self._start_after(self._unit(name)) for name in names), return_exceptions=True
+        ):
+            if isinstance(said, PaddockError):
+                log.warning("%s", said.message, extra={"remedy": said.remedy})
+
+    async def _back_again(self, name: str, others: Sequence[str]) -> None:
+        state = await self._started(name)
+        if state is not ProcessState.RUNNING:
+            raise UnavailableError(
+                f"{name} did not come back: {self._unit(name).row.last_exit or f'it is {state}'}.",
+                f"{', '.join(others)} run on as before. See its log under Processes.",
+            )
+
+    async def _started(self, name: str) -> ProcessState:
+        """Its state when it runs, or will not, or has had the time for two attempts."""
+        settled = (ProcessState.RUNNING, ProcessState.FATAL, ProcessState.STUCK)
+        try:
+            return await self.wait_state(name, settled, self._unit(name).spec.ready_timeout * 2)
+        except TimeoutError:
+            return self._unit(name).state
 
     def _ensure_sampling(self) -> None:
         if self._sampling is None or self._sampling.done():
@@ -157,17 +213,14 @@ class Supervisor:
             await asyncio.sleep(SAMPLE_EVERY)
 
     async def sample(self) -> None:
-        """Read the figures of every process now."""
+        """Read the figures of every process now, in one pass and off the loop."""
         units = {unit.row.pid: unit for unit in self._units.values() if unit.row.pid}
         loop = asyncio.get_running_loop()
         found = await loop.run_in_executor(None, self._sampler.sample, list(units))
         for pid, unit in units.items():
             sample = found.get(pid)
             if sample is not None and unit.row.pid == pid:
-                unit.row.cpu_percent = sample.cpu_percent
-                unit.row.rss_bytes = sample.rss_bytes
-                unit.row.threads = sample.threads
-                unit.history.add(
-                    ProcessSample(self._clock.monotonic(), sample.cpu_percent, sample.rss_bytes, unit.row.progress_rate)
-                )
-                unit.publish()
+                unit.sampled(sample)
+
+    def _pids(self) -> dict[str, int]:
+        return {unit.spec.name: unit.row.pid for unit in self._units.values() if unit.row.pid}

@@ -12,30 +12,20 @@ from typing import Any
 import msgspec
 
 from engine.clock import Clock
-from engine.domain.errors import PaddockError
+from engine.domain.incidents import IncidentKind
 from engine.processes.backoff import Backoff
-from engine.processes.channel import Channel, in_words, is_hopeless
+from engine.processes.channel import Channel
 from engine.processes.events import ProcessEvent, StateChanged
-from engine.processes.history import SampleHistory
+from engine.processes.gauge import Gauge
+from engine.processes.life import Life
+from engine.processes.postmortem import Ending, system_kills, write_card
+from engine.processes.sampling import Sample
 from engine.processes.specification import ProcessSpec
 from engine.processes.speech import Speech
 from engine.processes.states import ProcessState, may_follow
 from engine.views import ProcessRow, Table
 
 log = logging.getLogger(__name__)
-
-SECOND_LOOK = 0.25
-"""Seconds to read what waits in the pipe before a silent child is given up: it may be us who slept."""
-STACKS_WAIT = 0.3
-
-
-class Ending(msgspec.Struct, frozen=True):
-    """How one life of the process ended."""
-
-    reason: str
-    hopeless: bool = False
-    done: bool = False
-    remedy: str = ""
 
 
 class Unit:
@@ -49,6 +39,7 @@ class Unit:
         chance: random.Random,
         log_folder: Path | None,
         on_event: Callable[[ProcessEvent], None],
+        on_spawn: Callable[[], None],
     ) -> None:
         self.spec = spec
         self.state = ProcessState.STOPPED
@@ -57,21 +48,22 @@ class Unit:
         self.row = ProcessRow(
             name=spec.name, group=spec.group, kind=spec.kind, state=self.state.value, critical=spec.critical
         )
+        self.row.restarts_left = spec.restart.budget
         self.speech = Speech(spec.name, clock, log_folder, on_event, self._on_pulse)
-        self.history = SampleHistory()
-        self.channel: Channel | None = None
+        self.gauge = Gauge(spec, self.row)
         self._table = table
         self._clock = clock
         self._on_event = on_event
+        self._on_spawn = on_spawn
         self._wanted = False
         self._again = False
         self._stops = 0
         self._wake = asyncio.Event()
-        self._life: asyncio.Task[None] | None = None
+        self._life: Life | None = None
+        self._lives: asyncio.Task[None] | None = None
         self._backoff = Backoff(spec.restart, chance)
-        self._ready = False
-        self._last_sign = 0.0
-        self._progress_at = 0.0
+        self._recycling = Backoff(spec.restart, chance)
+        self._system_kills = 0
         self.publish()
 
     @property
@@ -79,7 +71,7 @@ class Unit:
         return self.row.detail
 
     def start(self) -> None:
-        if self._life is not None and not self._life.done():
+        if self._lives is not None and not self._lives.done():
             self._again = not self._wanted  # on its way down: it comes up again after that
             if self.state is ProcessState.BACKOFF:
                 self._wake.set()
@@ -87,26 +79,24 @@ class Unit:
         self._wanted = True
         self._again = False
         self._backoff.reset()
-        self._life = asyncio.create_task(self._guarded(), name=f"unit-{self.spec.name}")
-        self._life.add_done_callback(self._ended)
+        self._recycling.reset()
+        self._lives = asyncio.create_task(self._guarded(), name=f"unit-{self.spec.name}")
+        self._lives.add_done_callback(self._ended)
 
     async def stop(self) -> None:
         """Returns when the process is gone, or STUCK."""
-        self._wanted = False
-        self._again = False
+        self._unwant()
         self._stops += 1
-        self._wake.set()
-        if self._life is not None:
-            await asyncio.wait({self._life})
+        if self._lives is not None:
+            await asyncio.wait({self._lives})
         if self.state is ProcessState.FATAL:
             self._change(ProcessState.STOPPED)
 
     async def kill(self) -> None:
         """For when there is no more time; call `stop` as well, which sees to the state."""
-        self._wanted = self._again = False
-        self._wake.set()
-        if self.channel is not None:
-            await self.channel.kill()
+        self._unwant()
+        if self._life is not None:
+            await self._life.kill()
 
     async def restart(self) -> None:
         """Stop, then start, unless somebody asks for a stop in between."""
@@ -116,13 +106,27 @@ class Unit:
             self.row.restarts += 1
             self.start()
 
+    def sampled(self, sample: Sample) -> None:
+        """Take the figures of this second; over a limit, it is stopped and started."""
+        over = self.gauge.take(sample, self._clock.monotonic())
+        self.row.restarts_left = self._backoff.left(self._clock.monotonic())
+        if over and self._life is not None:
+            self._life.recycle(over)
+        self.publish()
+
     def publish(self) -> None:
         self._table.put(self.spec.name, msgspec.structs.replace(self.row))
 
     def close(self) -> None:
         self.speech.close()
 
-    def _ended(self, life: asyncio.Task[None]) -> None:
+    def _unwant(self) -> None:
+        self._wanted = self._again = False
+        self._wake.set()
+        if self._life is not None:
+            self._life.stop()
+
+    def _ended(self, lives: asyncio.Task[None]) -> None:
         if self._again:
             self.start()
 
@@ -132,9 +136,9 @@ class Unit:
             await self._live()
         except Exception:
             log.exception("%s can no longer be supervised", self.spec.name)
-            if self.channel is not None:
-                await self.channel.kill()
-                self.channel = None
+            if self._life is not None:
+                await self._life.kill()
+                self._life = None
             self.state = ProcessState.FATAL
             self.row.state, self.row.pid = self.state.value, 0
             self.row.last_exit = "the supervisor failed; see the log of the console"
@@ -142,133 +146,122 @@ class Unit:
 
     async def _live(self) -> None:
         while self._wanted:
+            self._system_kills = system_kills()
             started = self._clock.monotonic()
             ending = await self._one_life()
-            self.row.pid, self.row.started_at, self.row.cpu_percent = 0, 0.0, 0.0
-            self.row.rss_bytes, self.row.threads = 0, 0
-            if self.state is ProcessState.STUCK or not self._wanted:
-                self._settle()
+            self.gauge.gone()
+            if self.state is ProcessState.STUCK:
+                self._report(ending, self._clock.monotonic() - started)
                 return
-            if ending.done:
-                self.row.last_exit = ending.reason
-                self._change(ProcessState.EXITED, ending.reason)
+            self.row.pid, self.row.started_at = 0, 0.0
+            self.row.last_exit = ending.reason
+            if not await self._after(ending, self._clock.monotonic() - started):
                 return
-            if not await self._back_off(ending, self._clock.monotonic() - started):
-                return
+
+    async def _after(self, ending: Ending, lived: float) -> bool:
+        """Whether another life follows; returns when it is time for it."""
+        if not self._wanted:
+            self._change(ProcessState.STOPPED)
+            return False
+        if ending.kind is IncidentKind.LIMIT:
+            return self._recycle(ending, lived)
+        if ending.done:
+            self._change(ProcessState.EXITED, ending.reason)
+            return False
+        return await self._back_off(ending, lived)
 
     async def _one_life(self) -> Ending:
-        self._wake.clear()
-        self._ready = False
+        self.speech.born()
+        self.gauge.born()
         self._change(ProcessState.STARTING)
-        self._last_sign = self._clock.monotonic()
-        try:
-            settings = self.spec.settings()
-            self.channel = await Channel.spawn(self.spec.arguments, settings, self.speech.hear)
-        except PaddockError as error:
-            return Ending(error.message, remedy=error.remedy)
-        except Exception as error:
-            # The settings are computed by whoever owns the process; what is wrong with them a restart does not mend.
-            log.exception("the settings of %s cannot be made", self.spec.name)
-            return Ending(f"its settings cannot be made: {error}", hopeless=True)
-        self.row.pid = self.channel.pid
-        self.row.started_at = self._clock.monotonic()
-        self.publish()
-        ending = await self._watch(self.channel)
-        self.channel = None
+        self._wake.clear()
+        self._life = life = Life(self.spec, self._clock, self.speech, self._change, self._spawned)
+        ending = await life.run()
+        self._life = None
+        if ending.kind is IncidentKind.STUCK and life.channel is not None:
+            self._stuck(life.channel, ending.reason)
         return ending
 
-    async def _watch(self, channel: Channel) -> Ending:
-        while True:
-            wake = asyncio.create_task(self._wake.wait())
-            await asyncio.wait(
-                {channel.exited, wake}, timeout=self._until_deadline(), return_when=asyncio.FIRST_COMPLETED
-            )
-            wake.cancel()
-            self._wake.clear()
-            if channel.exited.done():
-                return self._ending(channel.exited.result())
-            if not self._wanted:
-                return await self._stop(channel)
-            if self._ready and self.state is ProcessState.STARTING:
-                self._change(ProcessState.RUNNING)
-            if self._until_deadline() <= 0:
-                await asyncio.wait({channel.exited}, timeout=SECOND_LOOK)
-                if self._until_deadline() <= 0 and self._wanted and not channel.exited.done():
-                    return await self._give_up(channel)
+    def _spawned(self, pid: int) -> None:
+        self.row.pid = pid
+        self.row.started_at = self._clock.monotonic()
+        self.publish()
+        self._on_spawn()
 
-    def _until_deadline(self) -> float:
-        limit = self.spec.heartbeat_timeout if self._ready else self.spec.ready_timeout
-        since = self._last_sign if self._ready else self.row.started_at
-        return since + limit - self._clock.monotonic()
+    def _stuck(self, channel: Channel, reason: str) -> None:
+        """Nobody waits for it; when the system lets it go after all, it is stopped."""
+        self._change(ProcessState.STUCK, reason, "Restart this computer when it does not go away by itself.")
+        self.row.last_exit = reason
+        channel.exited.add_done_callback(self._released)
 
-    async def _give_up(self, channel: Channel) -> Ending:
-        limit = self.spec.heartbeat_timeout if self._ready else self.spec.ready_timeout
-        reason = f"no sign of life for {limit:g} s" if self._ready else f"not ready within {limit:g} s"
-        self._change(ProcessState.UNRESPONSIVE, reason)
-        await channel.dump_stacks(STACKS_WAIT)
-        self._change(ProcessState.KILLING)
-        if not await channel.kill():
-            self._change(ProcessState.STUCK, f"{reason}, and it cannot be killed")
-        return Ending(reason)
-
-    async def _stop(self, channel: Channel) -> Ending:
-        self._change(ProcessState.STOPPING)
-        if not await channel.end(self.spec.stop_wait, lambda: self._change(ProcessState.KILLING)):
-            self._change(ProcessState.STUCK, "it cannot be killed; the operating system holds it")
-            return Ending("stuck")
-        self.row.last_exit = f"stopped ({in_words(channel.exited.result())})"
-        return Ending("stopped")
-
-    def _ending(self, code: int) -> Ending:
-        words = in_words(code)
-        error = self.speech.last_error()
-        said = f"{words}: {error.text.splitlines()[0]}" if error is not None and code > 0 else words
-        return Ending(said, hopeless=is_hopeless(code), done=code == 0)
+    def _released(self, exited: asyncio.Task[int]) -> None:
+        if self.state is ProcessState.STUCK and not exited.cancelled():
+            self.row.pid, self.row.started_at = 0, 0.0
+            self._change(ProcessState.STOPPED, "the operating system has let it go")
 
     async def _back_off(self, ending: Ending, lived: float) -> bool:
         """Wait before the next life; False when there is none."""
-        self.row.last_exit = ending.reason
         delay = self._backoff.failed(self._clock.monotonic(), lived)
+        self.row.restarts_left = self._backoff.left(self._clock.monotonic())
         if ending.hopeless or self._backoff.spent:
             often = f", {self._backoff.failures} times in {self.spec.restart.window:g} s"
-            reason = ending.reason if ending.hopeless else ending.reason + often
-            self._change(ProcessState.FATAL, reason, ending.remedy or "Mend the cause, then start it.")
+            self._fatal(ending, ending.reason if ending.hopeless else ending.reason + often, lived)
             return False
         self._change(ProcessState.BACKOFF, ending.reason, ending.remedy)
+        self._report(ending, lived)
         wake = asyncio.create_task(self._wake.wait())
         await asyncio.wait({wake}, timeout=delay)
         wake.cancel()
         if not self._wanted:
-            self._settle()
+            self._change(ProcessState.STOPPED)
             return False
         self.row.restarts += 1
         return True
 
-    def _settle(self) -> None:
-        if self.state is not ProcessState.STUCK:
-            self._change(ProcessState.STOPPED)
+    def _recycle(self, ending: Ending, lived: float) -> bool:
+        """No crash, so the next life follows at once; a limit that is reached again and again is too low."""
+        self._recycling.failed(self._clock.monotonic(), lived)
+        if self._recycling.spent:
+            often = f", {self._recycling.failures} times in {self.spec.restart.window:g} s"
+            self._fatal(ending, ending.reason + often, lived)
+            return False
+        self.row.recycles += 1
+        self._change(ProcessState.STOPPED, ending.reason)
+        self._report(ending, lived)
+        return True
+
+    def _fatal(self, ending: Ending, reason: str, lived: float) -> None:
+        self._change(ProcessState.FATAL, reason, ending.remedy or "Mend the cause, then start it.")
+        self._report(ending, lived)
+
+    def _report(self, ending: Ending, lived: float) -> None:
+        self._on_event(
+            write_card(
+                self.spec,
+                self.speech,
+                self.gauge,
+                ending,
+                now=self._clock.now(),
+                died=self._clock.monotonic(),
+                state=self.state.value,
+                lived=lived,
+                restarts_left=self._backoff.left(self._clock.monotonic()),
+                system_killed=system_kills() - self._system_kills,
+            )
+        )
 
     def _on_pulse(self, kind: str, said: dict[str, Any]) -> None:
-        now = self._clock.monotonic()
-        self._last_sign = self.row.last_heartbeat = now
+        if self._life is None:
+            return
+        row, watchdog = self.row, self._life.watchdog
+        watchdog.hear(kind, said, self._clock.monotonic())
         detail = said.get("detail")
         if isinstance(detail, str) and detail:
-            self.row.detail = detail
+            row.detail = detail
+        row.last_heartbeat, row.last_progress = watchdog.last_sign, watchdog.last_progress
+        row.progress, row.progress_rate = watchdog.progress, watchdog.rate
         if kind == "ready":
-            self._ready = True
-            self._wake.set()
-            return
-        progress = said.get("progress")
-        if isinstance(progress, int):
-            self._count(progress, now)
-
-    def _count(self, progress: int, now: float) -> None:
-        elapsed = now - self._progress_at
-        if 0 < elapsed < 60 and progress >= self.row.progress:
-            self.row.progress_rate = (progress - self.row.progress) / elapsed
-        if progress != self.row.progress:
-            self.row.last_progress = now
-        self.row.progress, self._progress_at = progress, now
+            self._life.look()
 
     def _change(self, new: ProcessState, reason: str = "", remedy: str = "") -> None:
         old = self.state
