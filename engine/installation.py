@@ -6,6 +6,7 @@ DATA/<environment>/         demo, paper and live never share a file
     orders.db               the order journal
     market.db               candles, quotes, indicators and signals, unless they are on a PostgreSQL server
     lake/                   bars of years by feed, symbol and day
+    incidents.db            why processes ended unexpectedly
     dead_letters.db         events that a part of the engine could not take
     snapshots/              the portfolio's state, for a day
     exchange/               accounts of the built-in exchange (demo only)
@@ -70,6 +71,20 @@ class Installation:
     @property
     def dead_letters(self) -> Path:
         return self.folder / "dead_letters.db"
+
+    @property
+    def incidents(self) -> Path:
+        return self.folder / "incidents.db"
+
+    @property
+    def children(self) -> Path:
+        """Which child processes run; read at the next start."""
+        return self.run / "children.json"
+
+    @property
+    def all_children(self) -> list[Path]:
+        """The same of every environment of this data folder."""
+        return sorted(self.data.glob(f"*/run/{self.children.name}"))
 
     @property
     def exchange(self) -> Path:

@@ -222,6 +222,31 @@ class MarketDatabaseSection(Section):
         }
 
 
+class ProcessSection(Section):
+    """Of one process, by its name: exchange, hub, feed, recorder or a bot's. What is left out keeps its default."""
+
+    autostart: bool | None = Field(None, description="whether it is started with the engine")
+    start_seconds: float | None = Field(
+        None, ge=0, description="ending by itself this soon after it was ready is a failure"
+    )
+    ready_timeout: float | None = Field(None, gt=0, description="seconds from its start until it must be ready")
+    heartbeat_timeout: float | None = Field(
+        None, ge=2, description="seconds without a sign of life until it is replaced"
+    )
+    progress_timeout: float | None = Field(None, gt=0, description="seconds without progress, while work is expected")
+    stop_wait: float | None = Field(
+        None, gt=0, le=300, description="seconds that it may take to stop; then it is killed"
+    )
+    memory_limit_mb: int | None = Field(None, ge=32, description="resident memory at which it is stopped and started")
+    cpu_limit: float | None = Field(None, gt=0, description="per cent of one core, for a minute, that do the same")
+    restart: Literal["unexpected", "always", "never"] | None = Field(
+        None, description="after which ends it is started again"
+    )
+    restarts: int | None = Field(
+        None, ge=0, le=100, description="unexpected ends within a minute before it is given up"
+    )
+
+
 class ConsoleSection(Section):
     theme: Literal["dark", "light"] | None = Field(None, description="empty keeps the window's last choice")
     refresh_hz: int = Field(10, ge=2, le=60)
@@ -268,6 +293,9 @@ class Settings(BaseSettings):
     market_database: MarketDatabaseSection = MarketDatabaseSection()
     console: ConsoleSection = ConsoleSection()
     hub: HubSection = HubSection()
+    processes: dict[str, ProcessSection] = Field(
+        default_factory=dict, description="limits of single processes, by name, such as [processes.feed]"
+    )
     bots: list[BotSection] = Field(
         default_factory=list,
         max_length=100,

@@ -20,6 +20,7 @@ from engine.orchestrator.state import StateLoader
 from engine.orchestrator.states import EngineState, Lifecycle
 from engine.orchestrator.trading import Trading
 from engine.processes.events import StateChanged
+from engine.processes.registry import sweep
 from engine.processes.states import ProcessState
 from engine.storage.journal import Journal, open_journal
 from engine.storage.trail import Recovered
@@ -99,6 +100,8 @@ class TradingEngine(Front):
         self._handlers = [logs.log_to_file(parts.installation.logs), logs.Listener(loop, parts.router.own_log)]
         logging.getLogger().addHandler(self._handlers[1])
         await parts.letters.open()
+        await parts.incidents.open()
+        await self._sweep()
         parts.bus.start()
         parts.router.join(parts.bus)
         parts.router.on_process = self._on_process
@@ -117,6 +120,11 @@ class TradingEngine(Front):
         if parts.venue.is_local:
             parts.keeper.keep(EXCHANGE_FAULTS, parts.faults.run)
         return trading
+
+    async def _sweep(self) -> None:
+        """Children of a run that was killed must not trade on beside ours."""
+        for left in await asyncio.to_thread(sweep, self._parts.installation.all_children):
+            log.warning("%s was left by an earlier run of Paddock, and was ended", left)
 
     async def _open_children(self) -> tuple[Journal, Recovered]:
         """Hub and exchange first, the journal meanwhile, then the rest."""
@@ -147,6 +155,7 @@ class TradingEngine(Front):
         await parts.transport.close()
         await parts.bus.close()
         await parts.letters.close()
+        await parts.incidents.close()
         if self._journal is not None:
             await self._journal.close()
         for handler in self._handlers:

@@ -14,12 +14,14 @@ from engine.orchestrator.components import Component, Components, RecoveryLimits
 from engine.orchestrator.dead_letters import DeadLetterDesk
 from engine.orchestrator.exchange_faults import ExchangeFaults
 from engine.orchestrator.hub import HubNews, sharing
+from engine.orchestrator.incidents import IncidentDesk
 from engine.orchestrator.keeper import Keeper
 from engine.orchestrator.market import HistoryDesk, MarketMemory
 from engine.orchestrator.plan import Venue
 from engine.orchestrator.projection import Projection
 from engine.orchestrator.router import Router
 from engine.orchestrator.schedule import Schedule
+from engine.processes.registry import ChildRegistry
 from engine.processes.supervisor import Supervisor
 from engine.streams.address import private_hub_address
 from engine.streams.transport import open_hub
@@ -48,8 +50,14 @@ class Parts:
         self.router = Router(self.projection, self.errors, self.market, self.history)
         self.letters = DeadLetterDesk(installation.dead_letters, self.views.dead_letters, clock)
         self.bus = Bus(self.router.handler_failed, on_dead=self.letters.take, monotonic=clock.monotonic)
+        self.incidents = IncidentDesk(installation.incidents, self.views.incidents, clock)
+        self.router.on_incident = self.incidents.take
         self.supervisor = Supervisor(
-            self.views.processes, clock, log_folder=installation.logs, on_event=self.router.process
+            self.views.processes,
+            clock,
+            log_folder=installation.logs,
+            on_event=self.router.process,
+            registry=ChildRegistry(installation.children),
         )
         self.backtests = BacktestDesk(installation.backtests, clock, self.ids, self.router.process)
         self.components = Components(clock, _limits(settings.engine), self.router.component_failed, self._is_back)

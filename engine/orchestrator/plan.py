@@ -14,6 +14,7 @@ from engine.domain.market import Timeframe
 from engine.installation import Installation
 from engine.market.history.stores import HistoryStores
 from engine.portfolio.targets import SleevePlan
+from engine.processes.configured import configured
 from engine.processes.specification import ProcessSpec
 from engine.risk.limits import Limits
 from engine.storage.lake.address import LakeAddress
@@ -160,7 +161,8 @@ def plan(settings: Settings, installation: Installation, hub: HubAddress, venue:
             critical=True,
         )
         specs.insert(0, exchange)
-    return specs + [_bot(bot, settings, hub) for bot in settings.active_bots]
+    specs += [_bot(bot, settings, hub) for bot in settings.active_bots]
+    return configured(specs, settings.processes)
 
 
 def _exchange_settings(settings: Settings, installation: Installation, venue: Venue) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from engine.domain.events import (
     SystemEvent,
     TradingState,
 )
+from engine.domain.incidents import Incident, IncidentKind
 from engine.observability.errors import ErrorBook
 from engine.orchestrator.components import Component
 from engine.orchestrator.market import HistoryDesk, MarketMemory
@@ -39,10 +40,13 @@ class Router:
         self.on_order_end: Callable[[str, str], None] = lambda sleeve, symbol: None
         self.on_process: Callable[[StateChanged], None] = lambda event: None
         self.on_component_failed: Callable[[Component], None] = lambda component: None
+        self.on_incident: Callable[[Incident, str], None] = lambda incident, error: None
         self._projection = projection
         self._errors = errors
         self._market = market
         self._history = history
+        self._groups: dict[str, str] = {}
+        """The error group of each process's newest incident."""
 
     def join(self, bus: Bus) -> None:
         """The names find the handlers again when a dead letter is delivered after a restart."""
@@ -70,6 +74,8 @@ class Router:
                 remedy=event.remedy,
                 detail=event.traceback,
             )
+        elif isinstance(event, Incident):
+            self.on_incident(event, self._group_of(event))
         elif isinstance(event, StateChanged):
             self._projection.bot_state(event.name, event.new.value)
             self._on_state(event)
@@ -109,8 +115,19 @@ class Router:
                 self._projection.activity("process", f"{event.name} runs")
             return
         remedy = event.remedy or "It is started again by itself; see its log under Processes."
-        self._errors.record(event.name, text, severity=severity, remedy=remedy, detail=event.tail)
+        group = self._errors.record(event.name, text, severity=severity, remedy=remedy, detail=event.tail)
+        self._groups[event.name] = group.fingerprint
         self._projection.activity("incident", text, severity)
+
+    def _group_of(self, incident: Incident) -> str:
+        """Of the errors; an end by a limit has not been told yet, because it is no failure of the process."""
+        if incident.kind is not IncidentKind.LIMIT or incident.state == ProcessState.FATAL:
+            return self._groups.get(incident.process, "")
+        text = f"{incident.process} was stopped and started: {incident.reason}"
+        self._projection.activity("incident", text, Severity.WARNING)
+        return self._errors.record(
+            incident.process, text, severity=Severity.WARNING, remedy=incident.remedy
+        ).fingerprint
 
     def _on_order(self, event: OrderEvent) -> None:
         self._projection.order_news(event.order)

@@ -11,6 +11,14 @@ import msgspec
 from engine.domain.errors import ConfigurationError
 
 
+def _positive(struct: msgspec.Struct, *names: str, zero: bool = False) -> None:
+    for name in names:
+        value = getattr(struct, name)
+        if not (value >= 0 if zero else value > 0):
+            least = "not be negative" if zero else "be above 0"
+            raise ConfigurationError(f"{name} is {value:g}.", f"It must {least}.")
+
+
 class RestartPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """Delays in seconds: `first` doubles up to `longest`, with `jitter` as a share, and starts anew after `healthy`.
 
@@ -82,11 +90,3 @@ class ProcessSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 def worker_command(kind: str) -> list[str]:
     return [sys.executable, "-m", "engine.workers", kind]
-
-
-def _positive(struct: msgspec.Struct, *names: str, zero: bool = False) -> None:
-    for name in names:
-        value = getattr(struct, name)
-        if not (value >= 0 if zero else value > 0):
-            least = "not be negative" if zero else "be above 0"
-            raise ConfigurationError(f"{name} is {value:g}.", f"It must {least}.")

@@ -46,7 +46,8 @@ class Watchdog:
             self._count(progress, now)
 
     def _expect(self, expects: object, now: float) -> None:
-        limit = float(expects) if isinstance(expects, (int, float)) and math.isfinite(expects) else 0.0
+        known = isinstance(expects, (int, float)) and not isinstance(expects, bool) and math.isfinite(expects)
+        limit = float(expects) if known else 0.0  # type: ignore[arg-type]
         if limit > 0 and self._spec.progress_timeout:
             limit = self._spec.progress_timeout
         if limit > 0 and self._expects <= 0:

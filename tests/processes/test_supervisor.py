@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -16,7 +17,9 @@ import pytest
 
 from engine.clock import SystemClock
 from engine.domain.errors import UnavailableError
+from engine.domain.incidents import Incident, IncidentKind
 from engine.processes.events import LogRecord, ProcessEvent, StateChanged
+from engine.processes.registry import ChildRegistry
 from engine.processes.specification import ProcessSpec, RestartPolicy
 from engine.processes.states import ProcessState
 from engine.processes.supervisor import Supervisor
@@ -27,10 +30,12 @@ QUICK = RestartPolicy(first=0.02, longest=0.1, budget=3)
 
 
 class Stage:
-    def __init__(self) -> None:
+    def __init__(self, registry: ChildRegistry | None = None) -> None:
         self.events: list[ProcessEvent] = []
         self.table: Table[ProcessRow] = Table()
-        self.supervisor = Supervisor(self.table, SystemClock(), log_folder=None, on_event=self.events.append, seed=1)
+        self.supervisor = Supervisor(
+            self.table, SystemClock(), log_folder=None, on_event=self.events.append, seed=1, registry=registry
+        )
 
     def add(self, mode: str, name: str = "child", **limits: Any) -> None:
         limits = {"restart": QUICK, "stop_wait": 2.0, **limits}
@@ -50,6 +55,12 @@ class Stage:
 
     def states(self) -> list[ProcessState]:
         return [event.new for event in self.events if isinstance(event, StateChanged)]
+
+    def cards(self) -> list[Incident]:
+        return [event for event in self.events if isinstance(event, Incident)]
+
+    def order(self) -> list[tuple[str, ProcessState]]:
+        return [(event.name, event.new) for event in self.events if isinstance(event, StateChanged)]
 
 
 @pytest.fixture
@@ -285,10 +296,143 @@ async def test_all_are_started_after_what_they_need_and_stopped_before_it(stage:
 async def test_figures_are_sampled(stage: Stage) -> None:
     stage.add("well")
     await stage.supervisor.start(["child"])
-    async with asyncio.timeout(10):
-        while not stage.row().rss_bytes:
+    await stage.reaches(ProcessState.RUNNING)
+    await stage.supervisor.sample()
+    row, truth = stage.row(), psutil.Process(stage.row().pid)
+    assert row.rss_bytes == pytest.approx(truth.memory_info().rss, rel=0.05)
+    assert (row.threads, row.open_files) == (truth.num_threads(), truth.num_fds())
+
+
+async def test_a_child_that_lives_but_does_nothing_is_replaced(stage: Stage) -> None:
+    stage.add("idle")
+    await stage.supervisor.start(["child"])
+    await stage.reaches(ProcessState.BACKOFF)
+    assert stage.states()[2:5] == [ProcessState.UNRESPONSIVE, ProcessState.KILLING, ProcessState.BACKOFF]
+    (card,) = stage.cards()
+    assert (card.kind, card.reason) == (IncidentKind.NO_PROGRESS, "alive, but no progress for 0.5 s")
+    assert card.cause.startswith("hang")
+    assert any("Current thread" in line for line in card.tail), "the stacks"
+
+
+async def test_a_child_that_gets_on_is_left_alone(stage: Stage) -> None:
+    stage.add("busy", heartbeat_timeout=5)
+    await stage.supervisor.start(["child"])
+    async with asyncio.timeout(20):
+        while stage.row().progress < 20:
             await stage.supervisor.sample()
-    assert stage.row().threads >= 1
+    assert stage.row().progress_rate > 0
+    assert stage.states() == [ProcessState.STARTING, ProcessState.RUNNING]
+
+
+async def test_over_its_memory_limit_it_is_recycled_and_that_is_no_crash(stage: Stage) -> None:
+    stage.add("leak", memory_limit=100_000_000)
+    await stage.supervisor.start(["child"])
+    await stage.reaches(ProcessState.RUNNING)
+    first = stage.row().pid
+    async with asyncio.timeout(20):
+        while not stage.row().recycles:
+            await stage.supervisor.sample()
+    await stage.reaches(ProcessState.RUNNING)
+    assert stage.row().pid != first
+    assert (stage.row().restarts, stage.row().restarts_left) == (0, QUICK.budget)
+    assert stage.states()[2:5] == [ProcessState.STOPPING, ProcessState.STOPPED, ProcessState.STARTING]
+    (card,) = stage.cards()
+    assert card.kind is IncidentKind.LIMIT
+    assert card.exit_code == 0, "asked to stop, not killed"
+
+
+async def test_a_limit_that_is_reached_again_and_again_is_told_as_fatal(stage: Stage) -> None:
+    stage.add("leak", memory_limit=100_000_000, restart=RestartPolicy(budget=0))
+    await stage.supervisor.start(["child"])
+    async with asyncio.timeout(20):
+        while stage.row().state != "FATAL":
+            await stage.supervisor.sample()
+    assert "memory" in stage.row().last_exit
+
+
+async def test_near_its_limit_it_is_warned_of(stage: Stage) -> None:
+    stage.add("leak", memory_limit=165_000_000)
+    await stage.supervisor.start(["child"])
+    await stage.reaches(ProcessState.RUNNING)
+    async with asyncio.timeout(20):
+        while not stage.row().warning:
+            await stage.supervisor.sample()
+    assert "of 165 MB" in stage.row().warning
+    assert stage.states() == [ProcessState.STARTING, ProcessState.RUNNING]
+
+
+async def test_success_before_it_was_stable_is_a_failure(stage: Stage) -> None:
+    stage.add("short")
+    await stage.supervisor.start(["child"])
+    await stage.reaches(ProcessState.BACKOFF)
+    assert stage.row().last_exit == "it ended by itself"
+
+
+async def test_success_after_it_was_stable_is_the_end(stage: Stage) -> None:
+    stage.add("short", start_seconds=0)
+    await stage.supervisor.start(["child"])
+    await stage.reaches(ProcessState.EXITED)
+    assert stage.cards() == []
+
+
+async def test_one_that_is_never_to_be_restarted_is_fatal_at_once(stage: Stage) -> None:
+    stage.add("crash", restart=RestartPolicy(when="never"))
+    await stage.supervisor.start(["child"])
+    await stage.reaches(ProcessState.FATAL)
+    (card,) = stage.cards()
+    assert (card.kind, card.state, card.exit_code) == (IncidentKind.CRASH, "FATAL", -signal.SIGSEGV)
+    assert card.cause.startswith("crash in native code")
+
+
+async def test_a_group_is_started_in_order_and_restarted_one_after_another(stage: Stage) -> None:
+    stage.add("well", name="bot", depends_on=("hub",))
+    stage.add("well", name="hub")
+    await stage.supervisor.start(["bot", "hub"])
+    await stage.reaches(ProcessState.RUNNING, name="bot")
+    order = stage.order()
+    assert order.index(("hub", ProcessState.RUNNING)) < order.index(("bot", ProcessState.STARTING))
+    stage.events.clear()
+    await stage.supervisor.restart(["bot", "hub"])
+    await stage.reaches(ProcessState.RUNNING, name="bot")
+    order = stage.order()
+    assert order.index(("hub", ProcessState.RUNNING)) < order.index(("bot", ProcessState.STOPPING))
+
+
+async def test_a_rolling_restart_ends_at_the_first_that_does_not_come_back(stage: Stage) -> None:
+    modes = {"mode": "well"}
+    stage.supervisor.add(
+        ProcessSpec(name="hub", kind="test", group="test", command=COMMAND, settings=lambda: dict(modes))
+    )
+    stage.add("well", name="bot", depends_on=("hub",))
+    await stage.supervisor.start_all()
+    await stage.reaches(ProcessState.RUNNING, name="bot")
+    bot = stage.row("bot").pid
+    modes["mode"] = "misconfigured"
+    with pytest.raises(UnavailableError, match="hub did not come back"):
+        await stage.supervisor.restart(["hub", "bot"])
+    assert stage.row("bot").pid == bot
+
+
+async def test_what_is_not_to_start_by_itself_waits_for_a_person(stage: Stage) -> None:
+    stage.add("well", autostart=False)
+    await stage.supervisor.start_all()
+    assert stage.row().state == "STOPPED"
+    await stage.supervisor.start(["child"])
+    await stage.reaches(ProcessState.RUNNING)
+
+
+async def test_running_children_are_on_file_until_they_are_gone(tmp_path: Path) -> None:
+    path = tmp_path / "children.json"
+    stage = Stage(ChildRegistry(path))
+    stage.add("well")
+    await stage.supervisor.start(["child"])
+    await stage.reaches(ProcessState.RUNNING)
+    async with asyncio.timeout(10):
+        while not path.exists():
+            await stage.supervisor.sample()
+    assert str(stage.row().pid) in path.read_text()
+    await stage.supervisor.stop_all()
+    assert not path.exists()
 
 
 def test_children_die_with_a_parent_that_is_killed() -> None:

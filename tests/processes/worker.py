@@ -51,6 +51,26 @@ async def main(child: Child[Settings]) -> None:
         case "family":
             grandchild = await asyncio.create_subprocess_exec("sleep", "1000")
             child.ready(str(grandchild.pid))
+        case "detached":
+            grandchild = await asyncio.create_subprocess_exec("sleep", "1000", start_new_session=True)
+            child.ready(str(grandchild.pid))
+        case "idle":
+            child.ready()
+            child.expect_progress(0.5)
+        case "busy":
+            child.ready()
+            child.expect_progress(3.0)
+            while not child.stopping.is_set():
+                child.progress()
+                await asyncio.sleep(0.1)
+        case "leak":
+            hoard = b"x" * 120_000_000
+            child.ready(str(len(hoard)))
+            await child.stopping.wait()
+            del hoard
+        case "short":
+            child.ready()
+            return
         case "deadlock":
             child.ready()
             _lock_forever()
