@@ -8,16 +8,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from engine.config import load_settings
 from engine.domain.errors import PaddockError, UnavailableError
-from engine.domain.events import TradingState
+from engine.domain.events import Severity, TradingState
 from engine.domain.orders import OrderRequest, Side
 from engine.installation import Installation, folder_name
 from engine.orchestrator import EngineState, TradingEngine
-from engine.orchestrator.plan import EXCHANGE
+from engine.orchestrator.plan import EXCHANGE, FEED
 from tests.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
@@ -27,8 +28,8 @@ NOT_BLOCKED = {"new", "accepted", "pending_new", "partially_filled", "filled"}
 
 
 @asynccontextmanager
-async def running(data: Path) -> AsyncIterator[TradingEngine]:
-    settings = load_settings(data, {"symbols": ["SPY", "AAPL", "IBM", "BTC/USD"]})
+async def running(data: Path, **said: Any) -> AsyncIterator[TradingEngine]:
+    settings = load_settings(data, {"symbols": ["SPY", "AAPL", "IBM", "BTC/USD"], **said})
     with Installation(settings.data, folder_name(settings)) as installation:
         engine = TradingEngine(settings, installation)
         await engine.start()
@@ -101,6 +102,21 @@ async def test_a_part_that_is_given_up_lets_only_orders_through_that_reduce(tmp_
         await until(lambda: engine.check_order(less).allowed, LONGEST)
         await engine.allow_trading()
         await until(lambda: engine.check_order(more).allowed, LONGEST)
+
+
+async def test_a_critical_process_that_is_given_up_lets_only_orders_through_that_reduce(tmp_path: Path) -> None:
+    async with running(tmp_path, processes={"feed": {"restarts": 0}}) as engine:
+        feed = engine.views.processes.get(FEED)
+        assert feed is not None
+        os.kill(feed.pid, signal.SIGKILL)
+        await until(lambda: engine.views.summary.trading_state is TradingState.REDUCING, LONGEST)
+        (alert,) = await until(lambda: [row for row in engine.views.errors if "FATAL" in row.message], LONGEST)
+        assert alert.severity is Severity.CRITICAL
+        (card,) = engine.views.incidents
+        assert (card.process, card.kind, card.fingerprint) == (FEED, "given up", alert.fingerprint)
+        assert "killed by a person" in card.cause
+    async with running(tmp_path) as engine:
+        assert [row.key for row in engine.views.incidents] == [card.key], "kept for the next run"
 
 
 async def test_an_event_that_a_handler_cannot_take_is_delivered_by_hand(
