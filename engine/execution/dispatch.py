@@ -44,7 +44,7 @@ class Dispatch:
             return self._block(order, verdict)
         # From here on its exposure counts, so that a second order cannot slip through while this one is written.
         self._ledger.book.add(order)
-        if not await self._written(order):
+        if not await self._written(order, emergency):
             return _placed(order)
         outcome = await self._sender.send(order, lambda: self._wanted(order, emergency))
         self._flights.note(order.client_order_id, "answer", f"{outcome.status.value} {outcome.message}".strip())
@@ -57,14 +57,18 @@ class Dispatch:
         self._cancels.catch_up([order])
         return _placed(order)
 
-    async def _written(self, order: Order) -> bool:
-        """Whether it may be sent: INTENT and SENT are durable."""
+    async def _written(self, order: Order, emergency: bool) -> bool:
+        """Whether it may be sent: INTENT and SENT are durable, or it closes a position and waits for no disk."""
         try:
             await self._ledger.save_before_sending(order)
         except OrderError as error:
-            self._ledger.change_state(order, OrderStatus.REJECTED, error.message)
             self._alarms.alert("journal", error.message, error.remedy, Severity.CRITICAL)
-            return False
+            if not emergency:
+                self._ledger.change_state(order, OrderStatus.REJECTED, error.message)
+                return False
+            # It is written when there is room; should Paddock die before, the venue tells of it by its id.
+            self._ledger.behind.write(order)
+            return True
         self._flights.note(order.client_order_id, "intent durable")
         return True
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from decimal import Decimal
 
+from engine.domain.errors import OrderError
 from engine.domain.events import Severity, TradingState
 from engine.domain.portfolio import Account
 from engine.execution.alarms import Alarms
@@ -30,6 +32,8 @@ class TradingSwitch:
         self.reason = reason
         self._peak = Decimal(recovered.facts.get(PEAK_FACT, "0"))
         self._warned = False
+        self._owed = False
+        """Whether the journal holds an older state, because the disk refused this one."""
 
     def turn(self, state: TradingState, reason: str) -> None:
         """Holds at once; `write` makes it last."""
@@ -37,11 +41,17 @@ class TradingSwitch:
         self._alarms.trading_state(state, reason)
 
     async def write(self) -> None:
-        """Raises OrderError when it cannot be written down."""
+        """Raises OrderError when it cannot be written down; `follow` then tries again."""
+        self._owed = True
         await self._journal.append(Fact(STATE_FACT, f"{self.state.value}|{self.reason}"))
+        self._owed = False
 
     async def follow(self, account: Account, limits: Limits) -> None:
         """Let losses turn it down; only a person turns it up again. Raises OrderError as `write` does."""
+        if self._owed:
+            # It was told when it was refused first.
+            with contextlib.suppress(OrderError):
+                await self.write()
         if account.equity > self._peak:
             self._peak = account.equity
             self._warned = False

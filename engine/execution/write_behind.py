@@ -41,7 +41,7 @@ class WriteBehind:
             log.error("%s", error)
             return
         if not self._refused:
-            log.error("%s What the venue tells is kept in memory and written later.", error)
+            log.error("%s What the venue tells is kept in memory and written later.", error, exc_info=error)
             asyncio.get_running_loop().call_later(AGAIN, self._write_again)
         for entry in entries:
             if isinstance(entry, Fill):

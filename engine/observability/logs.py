@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import logging.handlers
 import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from engine.domain.errors import PaddockError
+from engine.observability.log_file import LogFile
 
 FILE_BYTES = 10_000_000
 FILES = 5
@@ -59,9 +59,7 @@ class Listener(logging.Handler):
 def log_to_file(folder: Path) -> logging.Handler:
     """Send the root logger to folder/paddock.log; returns the handler, which the caller closes."""
     folder.mkdir(parents=True, exist_ok=True)
-    handler = logging.handlers.RotatingFileHandler(
-        folder / "paddock.log", maxBytes=FILE_BYTES, backupCount=FILES, encoding="utf-8"
-    )
+    handler = LogFile(folder / "paddock.log", FILE_BYTES, FILES)
     handler.setFormatter(JsonFormatter())
     root = logging.getLogger()
     root.setLevel(logging.INFO)

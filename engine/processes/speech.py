@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import logging.handlers
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ import msgspec
 
 from engine.clock import Clock
 from engine.control import LogLine
+from engine.observability.log_file import LogFile
 from engine.processes.events import LogRecord, ProcessEvent, Report
 
 RING = 2_000
@@ -158,8 +158,6 @@ def _object(line: bytes) -> dict[str, Any] | None:
 
 def _open(folder: Path, name: str) -> logging.Handler:
     folder.mkdir(parents=True, exist_ok=True)
-    handler = logging.handlers.RotatingFileHandler(
-        folder / f"{name}.log", maxBytes=FILE_BYTES, backupCount=FILES, encoding="utf-8", delay=True
-    )
+    handler = LogFile(folder / f"{name}.log", FILE_BYTES, FILES)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     return handler
