@@ -41,7 +41,9 @@ class DeadLetterDesk:
         self._writing: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """A file that cannot be read is set aside; trading does not wait for it. Raises DataError when none can be made."""
+        """A file that cannot be read is set aside; trading does not wait for it. Raises DataError or UnavailableError
+        when none can be made.
+        """
         self._file = await asyncio.to_thread(_open, self._path)
         for letter in await self._do(self._file.letters):
             self._show(letter)

@@ -13,8 +13,9 @@ from pathlib import Path
 import msgspec
 
 from engine.bus import DeadLetter
-from engine.domain.errors import DataError
+from engine.domain.errors import DataError, UnavailableError
 from engine.domain.events import KINDS, Event
+from engine.storage import disk
 
 CAPACITY = 1_000
 SCHEMA = """
@@ -47,12 +48,16 @@ class DeadLetterFile:
     """One thread at a time. Every method may raise sqlite3.Error; nothing is half done then."""
 
     def __init__(self, path: Path, capacity: int = CAPACITY) -> None:
-        """Raises DataError when the file cannot be used."""
+        """Raises DataError when the file is damaged, UnavailableError when the disk refuses."""
         self._capacity = capacity
         try:
             self._database = sqlite3.connect(path, check_same_thread=False)
             self._database.executescript(SCHEMA)
         except sqlite3.Error as error:
+            if disk.refused(error):
+                raise UnavailableError(
+                    f"The undelivered events in {path} cannot be opened: {error}.", disk.REMEDY
+                ) from error
             raise DataError(
                 f"The undelivered events in {path} cannot be read: {error}.",
                 "Move the file aside; a new one is made at the next start.",

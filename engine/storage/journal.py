@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from engine.domain.errors import DataError, OrderError
+from engine.storage import disk
 from engine.storage.trail import REMEDY, SCHEMA, TRAIL, Entry, Recovered, Row, Trail, encode, link, recover
 from engine.storage.writer import MakeWriter, ThreadWriter, Work
 
@@ -97,6 +98,7 @@ def open_journal(path: Path, make_writer: MakeWriter = ThreadWriter) -> tuple[Jo
             trail.compare(database)
             recovered = recover(database)
         except (sqlite3.Error, msgspec.MsgspecError) as error:
-            raise DataError(f"The order journal {path} cannot be read: {error}.", REMEDY) from error
+            remedy = disk.REMEDY if disk.refused(error) else REMEDY
+            raise DataError(f"The order journal {path} cannot be read: {error}.", remedy) from error
         on_failure.pop_all()
     return Journal(database, trail.number, trail.hash, make_writer), recovered

@@ -16,6 +16,7 @@ import msgspec
 
 from engine.domain.errors import DataError
 from engine.domain.orders import Fill, Order
+from engine.storage import disk
 
 SCHEMA = """
 PRAGMA journal_mode = WAL;
@@ -101,7 +102,8 @@ def read_trail(path: Path) -> Iterator[tuple[int, Row, bytes]]:
             for number, kind, key, body, row_hash in database.execute(TRAIL):
                 yield number, Row(kind, key, body), row_hash
     except sqlite3.Error as error:
-        raise DataError(f"The order journal {path} cannot be read: {error}.", REMEDY) from error
+        remedy = disk.REMEDY if disk.refused(error) else REMEDY
+        raise DataError(f"The order journal {path} cannot be read: {error}.", remedy) from error
 
 
 def verify(path: Path) -> tuple[int, bytes]:

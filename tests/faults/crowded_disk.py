@@ -12,13 +12,15 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from engine.bus.letters import dead_letter
 from engine.config import load_settings
-from engine.domain.errors import DataError, OrderError
-from engine.domain.events import TradingState
+from engine.domain.errors import DataError, OrderError, PaddockError
+from engine.domain.events import SystemEvent, TradingState
 from engine.domain.orders import OrderRequest, OrderType, Side
 from engine.installation import Installation, folder_name
 from engine.orchestrator import TradingEngine
@@ -102,6 +104,7 @@ class Drill:
         """In the same life: what was kept in memory is written now."""
         behind = self._engine._core.ledger.behind
         await until(lambda: len(behind) == 0, LONGEST)
+        await self._engine._parts.letters.flush()
         await until(lambda: _trading_state(self._files.journal) == "HALTED|the disk refuses", LONGEST)
 
     async def trades(self) -> None:
@@ -153,6 +156,10 @@ class Drill:
             await engine.halt("by hand")
         expect(engine._core.trading_state is TradingState.HALTED, "halting needs the disk")
         expect(await refused(trading._state.save), "a snapshot was written without a disk")
+        letter = dead_letter(SystemEvent(event_id="e", timestamp=0, component="drill", state="s"), "h", ValueError(), 1)
+        engine._parts.letters.take(letter)
+        expect(await refused(engine._parts.letters.flush), "a dead letter was written without a disk")
+        expect(engine.views.dead_letters.get(letter.key) is not None, "a dead letter is lost")
         with contextlib.suppress(OrderError):
             await engine.allow_trading()
         recorder = await until(lambda: engine.views.processes.get("recorder"), LONGEST)
@@ -162,6 +169,14 @@ class Drill:
     async def _the_stop_works(self) -> None:
         report = await self._engine.emergency_stop("the disk refuses", flatten=True)
         expect(report.flat, f"{report.text} {report.steps}")
+
+
+async def _no_start(running: Callable[[], AbstractAsyncContextManager[Drill]]) -> None:
+    try:
+        async with running():
+            expect(False, "it starts without a disk")
+    except PaddockError as error:
+        expect("move" not in error.remedy, f"a journal that is whole is to be put away: {error.message} {error.remedy}")
 
 
 def _buy(quantity: int) -> OrderRequest:
@@ -209,8 +224,10 @@ async def main(how: str, folder: Path, url: str) -> None:
             disk.recover()
             await drill.mended()
             await drill.trades()
-    if not disk.mends_by_itself:
-        disk.recover()
+    if disk.mends_by_itself:
+        disk.refuse()
+    await _no_start(running)
+    disk.recover()
     async with running() as drill:
         await drill.trades()
 

@@ -7,34 +7,27 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from tests.faults.kill import exchange
-
-NAMESPACE = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
-
-
-def _may(*command: str) -> bool:
-    return bool(shutil.which("unshare")) and subprocess.run([*NAMESPACE, *command], check=False).returncode == 0
+from tests.namespace import NAMESPACE, may_mount
 
 
-def _needs(disk: str, folder: Path) -> None:
-    if not _may("mount", "-t", "tmpfs", "tmpfs", str(folder)):
+def _needs(disk: str) -> None:
+    if not may_mount():
         pytest.skip("a file system cannot be mounted here, not even in a namespace of one's own")
-    if disk == "broken" and (
-        os.geteuid() != 0 or not Path("/dev/loop-control").exists() or not shutil.which("mkfs.ext4")
-    ):
+    loops = os.geteuid() == 0 and Path("/dev/loop-control").exists() and shutil.which("mkfs.ext4") is not None
+    if disk == "broken" and not loops:
         pytest.skip("an ext4 in a file needs root, loop devices and mkfs.ext4")
 
 
 @pytest.mark.e2e
 @pytest.mark.parametrize("disk", ["full", "broken"])
 async def test_without_a_disk_nothing_is_sent_but_what_reduces_and_nothing_is_lost(tmp_path: Path, disk: str) -> None:
-    _needs(disk, tmp_path)
+    _needs(disk)
     folder = tmp_path / "disk"
     folder.mkdir()
     async with exchange() as url:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from engine.domain.errors import OrderError
 from engine.storage.journal import open_journal
+from tests.namespace import NAMESPACE, may_mount
 from tests.storage.test_journal import order, read
 
 FILLER = """
@@ -67,3 +69,51 @@ async def test_what_comes_after_the_end_is_refused_at_once(tmp_path: Path) -> No
     with pytest.raises(OrderError, match="closed"):
         await asyncio.wait_for(journal.append(order(2)), 5)
     assert [one.created_at for one in (await read(tmp_path / "orders.db")).orders] == [1]
+
+
+OPENER = """
+import asyncio, sys
+from pathlib import Path
+from engine.domain.errors import PaddockError
+from engine.orchestrator.dead_letters import _open
+from engine.storage.dead_letters import DeadLetterFile
+from engine.storage.journal import open_journal
+from tests.storage.test_journal import order
+
+folder = Path(sys.argv[1])
+
+async def write():
+    journal, _ = open_journal(folder / "orders.db")
+    await journal.append(order(1))
+    await journal.close()
+
+asyncio.run(write())
+DeadLetterFile(folder / "letters.db").close()
+with (folder / "ballast").open("wb", buffering=0) as ballast:
+    try:
+        while True:
+            ballast.write(b"." * 4096)
+    except OSError:
+        pass
+for name, work in (("orders.db", open_journal), ("letters.db", _open)):
+    try:
+        work(folder / name)
+    except PaddockError as error:
+        print(error.remedy)
+print(sorted(path.name for path in folder.glob("*.db")))
+(folder / "ballast").unlink()
+asyncio.run(write())
+print("space again")
+"""
+
+
+def test_files_that_are_whole_stay_in_their_place_when_a_start_finds_the_disk_full(tmp_path: Path) -> None:
+    mount = f"mount -t tmpfs -o size=2m tmpfs {tmp_path} && exec {sys.executable} - {tmp_path}"
+    if not may_mount():
+        pytest.skip("a file system cannot be mounted here, not even in a namespace of one's own")
+    run = subprocess.run([*NAMESPACE, "sh", "-c", mount], input=OPENER, capture_output=True, text=True, check=True)
+    *remedies, files, last = run.stdout.splitlines()
+    assert len(remedies) == 2
+    assert all("Free space" in said and "leave it there" in said for said in remedies)
+    assert files == "['letters.db', 'orders.db']"
+    assert last == "space again"
