@@ -163,7 +163,7 @@ class Drill:
         with contextlib.suppress(OrderError):
             await engine.allow_trading()
         recorder = await until(lambda: engine.views.processes.get("recorder"), LONGEST)
-        await until(lambda: self._told("market database cannot be written", "Free space"), LONGEST)
+        await until(lambda: self._told("market database", "rows wait"), LONGEST)
         expect(recorder.state == "RUNNING", f"the recorder is {recorder.state}")
 
     async def _the_stop_works(self) -> None:
