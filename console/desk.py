@@ -25,6 +25,8 @@ from engine.domain.errors import PaddockError
 
 SLOW = 1_000
 """Milliseconds."""
+EMERGENCY_EVERY = 0.5
+"""Seconds between two looks at an emergency stop that goes on."""
 
 
 class Desk:
@@ -140,16 +142,23 @@ class Desk:
 
     def _emergency(self) -> None:
         dialog = EmergencyDialog(self.window)
-        dialog.finished.connect(dialog.deleteLater)
         dialog.open()
 
         async def work() -> None:
             try:
-                dialog.show_report(await self.control.emergency_stop("emergency stop by hand"))
+                report = await self.control.emergency_stop("emergency stop by hand")
+                dialog.show_report(report)
+                while not report.final:
+                    await asyncio.sleep(EMERGENCY_EVERY)
+                    report = self.control.emergency_report() or report
+                    dialog.show_report(report)
             except Exception as error:
                 what = error.message if isinstance(error, PaddockError) else f"{type(error).__name__}: {error}."
                 dialog.show_failure(what)
                 raise
+            finally:
+                # It may have been closed while it went on: what it shows is kept until the last word.
+                dialog.let_go()
 
         self._stopping = self.tasks.spawn(work(), "emergency stop", self.window.stop_button)
 

@@ -77,6 +77,16 @@ class OrderRow(msgspec.Struct, kw_only=True):
     venue_order_id: str = ""
     message: str = ""
     foreign: bool = False
+    parent: str = ""
+    """client_order_id of the order that brought this one along as its exit."""
+    role: str = ""
+    """take profit, stop loss or nothing"""
+    replaces: str = ""
+    """client_order_id of the order whose place it takes."""
+    stop_price: float | None = None
+    trail: float | None = None
+    trail_unit: str = ""
+    """$ or %"""
 
 
 class FillRow(msgspec.Struct, kw_only=True):

@@ -40,11 +40,20 @@ class EmergencyDialog(QDialog):
             layout.addWidget(widget)
 
     def show_report(self, report: EmergencyReport) -> None:
-        self._answer(report.text, "good" if report.flat else "bad")
+        """One that is not final is shown with the promise that it goes on; the next one takes its place."""
+        text = report.text if report.final else f"{report.text} The cancels go on being sent until it is confirmed."
+        self._answer(text, "good" if report.flat else "bad")
+        self._busy.setVisible(not report.final)
         self._steps.setPlainText("\n".join(report.steps))
 
     def show_failure(self, message: str) -> None:
         self._answer(f"NOT CONFIRMED: {message} Check the account at the venue itself.", "bad")
+
+    def let_go(self) -> None:
+        """Nothing more will be shown: it is deleted when it is closed, or now if it was."""
+        self.finished.connect(self.deleteLater)
+        if not self.isVisible():
+            self.deleteLater()
 
     def reject(self) -> None:
         if self._known:

@@ -36,14 +36,21 @@ def order_columns() -> list[Column[OrderRow]]:
     def filled(order: OrderRow) -> str:
         return f"{format.quantity(order.filled_quantity)} of {format.quantity(order.quantity)}"
 
+    def stop(order: OrderRow) -> str:
+        if order.trail is None:
+            return format.price(order.stop_price)
+        return f"trail {format.quantity(order.trail)} {order.trail_unit}"
+
     return [
         Column("Time", lambda r: format.clock(r.created_at), lambda r: r.created_at, width=78,
                tooltip=lambda r: format.exact(r.created_at)),
-        Column("Symbol", lambda r: r.symbol, width=70),
+        Column("Symbol", lambda r: f"└ {r.symbol}" if r.parent else r.symbol, lambda r: r.symbol, width=78),
         Column("Side", lambda r: r.side, width=44, tone=lambda r: _side(r.side)),
-        Column("Type", lambda r: r.type, width=68),
+        Column("Type", lambda r: r.role or r.type.replace("_", " "), width=82,
+               tooltip=lambda r: f"{r.role}, a {r.type.replace('_', ' ')} order" if r.role else r.type.replace("_", " ")),
         Column("Filled", filled, lambda r: r.filled_quantity, width=90, right=True),
         Column("Limit", lambda r: format.price(r.limit_price), lambda r: r.limit_price or 0.0, width=76, right=True),
+        Column("Stop", stop, lambda r: r.stop_price or r.trail or 0.0, width=76, right=True),
         Column("Average", lambda r: format.price(r.average_fill_price), lambda r: r.average_fill_price or 0.0,
                width=76, right=True),
         Column("Status", lambda r: r.status.replace("_", " "), width=100,

@@ -8,11 +8,11 @@ from PySide6.QtWidgets import QLineEdit, QPushButton, QTabWidget, QWidget
 
 from console import format
 from console.charts.chart import Chart
-from console.dialogs.flight import FlightDialog
 from console.models.table import Column, TableModel
 from console.once import Once
 from console.panels.base import Panel
-from console.panels.columns import balance_columns, fill_columns, order_columns, position_columns
+from console.panels.columns import balance_columns, fill_columns, position_columns
+from console.panels.orders import Orders
 from console.tasks import Tasks
 from console.widgets.layout import button, card, column, label, row, set_tone, splitter
 from console.widgets.table import TableView
@@ -21,7 +21,7 @@ from engine.control import EngineControl
 from engine.domain.errors import PaddockError
 from engine.domain.market import Bar, Timeframe
 from engine.domain.orders import MANUAL_SLEEVE
-from engine.views import OrderRow, PositionRow, QuoteRow
+from engine.views import PositionRow, QuoteRow
 
 TIMEFRAMES = (
     Timeframe.SECOND_1, Timeframe.MINUTE_1, Timeframe.MINUTE_5, Timeframe.MINUTE_15, Timeframe.HOUR_1, Timeframe.DAY_1,
@@ -65,7 +65,7 @@ class Trading(Panel):
 
     def refresh(self) -> None:
         self._watch.source.refresh()
-        for table in (self._positions, self._orders, self._fills, self._balance):
+        for table in (self._positions, self._orders.table, self._fills, self._balance):
             table.source.refresh()
         if not self._symbol:
             self._watch.select_where(lambda quote: True)
@@ -87,11 +87,10 @@ class Trading(Panel):
             self._tabs.setTabText(position, f"{name} {count}")
         unequal = sum(balance.verdict != "equal" for balance in self.views.balance)
         self._tabs.setTabText(3, f"Balance: {unequal} unequal" if unequal else "Balance")
-        self._cancel_all.setEnabled(open_orders > 0)
         self._enable()
 
     def _enable(self) -> None:
-        self._cancel.setEnabled(any(order.is_open for order in self._orders.rows()))
+        self._orders.enable()
         self._close.setEnabled(bool(self._positions.rows()))
 
     def restyle(self) -> None:
@@ -128,9 +127,7 @@ class Trading(Panel):
         self._positions = TableView(
             TableModel(views.positions, position_columns()), "trading.positions", "No position is open."
         )
-        self._orders = TableView(
-            TableModel(views.orders, order_columns(), newest_first=True), "trading.orders", "No order has been placed."
-        )
+        self._orders = Orders(self.control, self.tasks, self._notify)
         self._fills = TableView(
             TableModel(views.fills, fill_columns(), newest_first=True), "trading.fills", "Nothing has been filled yet."
         )
@@ -140,27 +137,19 @@ class Trading(Panel):
             "Engine, journal and broker are compared every minute.",
         )
         self._close = button("Close position", "trading.close", tooltip="Close the selected positions at the market")
-        self._cancel = button("Cancel", "trading.cancel", tooltip="Cancel the selected orders")
-        self._cancel_all = button("Cancel all", "trading.cancel_all", tooltip="Cancel every open order")
         self._close.clicked.connect(lambda: self._close_rows(self._positions.rows()))
-        self._cancel.clicked.connect(lambda: self._cancel_rows(self._orders.rows()))
-        self._cancel_all.clicked.connect(
-            lambda: self.tasks.spawn(self.control.cancel_all_orders(), "cancel all", self._cancel_all)
-        )
         self._positions.menu_actions = [
             ("Close position", self._close_rows),
             ("Give what was traded elsewhere to this sleeve", self._give_rows),
         ]
-        self._orders.menu_actions = [("Cancel", self._cancel_rows), ("How it went…", self._show_flight)]
-        for table in (self._positions, self._orders, self._fills):
+        for table in (self._positions, self._orders.table, self._fills):
             table.doubleClicked.connect(lambda _, table=table: self._jump(table))
-        for table in (self._positions, self._orders):
-            table.selected.connect(lambda _: self._enable())
+        self._positions.selected.connect(lambda _: self._enable())
         self._enable()
         self._tabs = QTabWidget()
         self._tabs.setObjectName("trading.lists")
         self._tabs.addTab(column(self._positions, row(self._close, None)), "Positions")
-        self._tabs.addTab(column(self._orders, row(self._cancel, self._cancel_all, None)), "Orders")
+        self._tabs.addTab(self._orders, "Orders")
         self._tabs.addTab(self._fills, "Fills")
         self._tabs.addTab(self._balance, "Balance")
         return card(self._tabs, stretch=0)
@@ -264,15 +253,6 @@ class Trading(Panel):
             if order.is_open and (order.symbol, order.sleeve, order.side) == (position.symbol, position.sleeve, side)
         )
         return working >= abs(position.quantity) - 1e-9
-
-    def _show_flight(self, rows: Sequence[OrderRow]) -> None:
-        key = rows[0].client_order_id
-        FlightDialog(key, self.control.flight(key), self).open()
-
-    def _cancel_rows(self, rows: Sequence[OrderRow]) -> None:
-        for order in rows:
-            if order.is_open:
-                self.tasks.spawn(self.control.cancel_order(order.client_order_id), f"cancel {order.symbol}")
 
 
 def _quote_columns() -> list[Column[QuoteRow]]:

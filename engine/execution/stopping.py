@@ -30,6 +30,8 @@ class Stopping:
         self._spawn = spawn
         self._attempt: EmergencyStop | None = None
         self._last: EmergencyReport | None = None
+        self._told = False
+        """People were told that it is not confirmed; they are told how it ends, too."""
 
     @property
     def report(self) -> EmergencyReport | None:
@@ -45,6 +47,7 @@ class Stopping:
         insisting = self._spawn(self._until_confirmed(flatten), "emergency stop")
         await asyncio.wait({insisting}, timeout=patience)
         if not insisting.done():
+            self._told = True
             self._alarms.not_stopped()
         found = self.report
         return found if found is not None else await insisting
@@ -52,9 +55,7 @@ class Stopping:
     async def _until_confirmed(self, flatten: bool) -> EmergencyReport:
         self._attempt = mine = self._make()
         report = await mine.run(flatten)
-        insisted = False
         while not report.final and self._is_halted() and self._attempt is mine:
-            insisted = True
             await asyncio.sleep(AGAIN)
             if not self._is_halted() or self._attempt is not mine:
                 break
@@ -62,7 +63,8 @@ class Stopping:
             report = await mine.run(flatten)
         if self._attempt is mine:
             self._attempt, self._last = None, _closed(report)
-            if insisted:
+            if self._told:
+                self._told = False
                 self._alarms.stopped(self._last)
         return report
 

@@ -10,7 +10,7 @@ import msgspec
 from engine.clock import Clock
 from engine.config.settings import BotSection, Settings
 from engine.domain.events import Severity, TradingState
-from engine.domain.orders import Fill, Order, OrderStatus
+from engine.domain.orders import Fill, Order, OrderStatus, OrderType
 from engine.domain.portfolio import Account, Position
 from engine.orchestrator.plan import timeframe_of
 from engine.streams.messages import BotStatus, Signal
@@ -49,6 +49,16 @@ class Projection:
                 venue_order_id=order.venue_order_id,
                 message=order.message,
                 foreign=order.foreign,
+                parent=order.leg_of,
+                role=order.role.value,
+                replaces=order.replaces,
+                stop_price=_float(order.stop_price),
+                trail=_float(order.trail_price if order.trail_percent is None else order.trail_percent),
+                trail_unit=""
+                if order.type is not OrderType.TRAILING_STOP
+                else "$"
+                if order.trail_percent is None
+                else "%",
             ),
         )
 

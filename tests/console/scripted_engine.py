@@ -12,7 +12,7 @@ from engine.control import EmergencyReport, ExchangeFault, Hop, LogLine, Placed,
 from engine.domain.errors import UnavailableError
 from engine.domain.events import Severity
 from engine.domain.market import Bar, Timeframe
-from engine.domain.orders import OrderRequest
+from engine.domain.orders import OrderChanges, OrderRequest
 from engine.views import (
     ActivityRow,
     BotRow,
@@ -111,7 +111,7 @@ class ScriptedEngine:
     def __getattr__(self, name: str) -> Any:
         """Commands that only need to be recorded."""
         if name not in {
-            "cancel_order", "cancel_all_orders", "close_position", "reassign_external", "pause", "resume", "halt", "allow_trading", "start_processes",
+            "cancel_order", "cancel_all_orders", "adopt_order", "close_position", "reassign_external", "pause", "resume", "halt", "allow_trading", "start_processes",
             "stop_processes", "restart_processes", "watch", "unwatch", "deliver_dead_letters", "discard_dead_letters",
         }:  # fmt: skip
             raise AttributeError(name)
@@ -130,6 +130,16 @@ class ScriptedEngine:
 
     def check_order(self, request: OrderRequest) -> Verdict:
         return self.verdict
+
+    async def replace_order(self, client_order_id: str, changes: OrderChanges) -> Placed:
+        self.asked.append(("replace_order", client_order_id, changes))
+        return Placed(client_order_id="demo-manual-3", status="new")
+
+    def check_change(self, client_order_id: str, changes: OrderChanges) -> Verdict:
+        return self.verdict
+
+    def emergency_report(self) -> EmergencyReport | None:
+        return None
 
     def flight(self, client_order_id: str) -> list[Hop]:
         return [

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from engine.control import EmergencyReport
 from engine.domain.errors import UnavailableError
+from engine.domain.events import SystemEvent, TradingState
 from engine.domain.portfolio import VenuePosition
-from engine.execution import emergency
+from engine.execution import emergency, stopping
 from tests.execution.conftest import buy
 from tests.execution.scripted_venue import ScriptedDesk, ScriptedVenue, SkippingClock
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -91,3 +94,58 @@ async def test_a_venue_that_stays_away_is_named_so(scripted: ScriptedDesk) -> No
     assert report.text.startswith("NOT CONFIRMED")
     assert len(report.steps) < 100
     scripted.venue.deaf = False
+
+
+@pytest.fixture
+def _again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(emergency, "PHASE", 0.05)
+    monkeypatch.setattr(stopping, "AGAIN", 0.01)
+
+
+def newest(desk: ScriptedDesk) -> EmergencyReport:
+    report = desk.core.emergency_report
+    assert report is not None
+    return report
+
+
+def alerts(desk: ScriptedDesk) -> list[str]:
+    return [event.message for event in desk.events if isinstance(event, SystemEvent)]
+
+
+@pytest.mark.usefixtures("_again_at_once")
+async def test_a_dead_venue_is_said_at_once_and_tried_on_until_it_confirms(scripted: ScriptedDesk) -> None:
+    await scripted.core.place(buy(5))
+    await scripted.core.place(buy(3, "AAPL", limit="90"))
+    scripted.hear()
+    scripted.venue.deaf = True
+    report = await scripted.core.emergency_stop("test", flatten=True, patience=0.02)
+    assert report.text.startswith("NOT CONFIRMED yet")
+    assert not report.final
+    await until(lambda: any("has not confirmed the emergency stop yet" in said for said in alerts(scripted)))
+    scripted.venue.deaf = False
+    await until(lambda: newest(scripted).final)
+    assert newest(scripted).flat, newest(scripted).steps
+    assert scripted.venue.held == {}
+    assert await scripted.venue.open_orders() == []
+    await until(lambda: any(said.startswith("FLAT CONFIRMED") for said in alerts(scripted)))
+
+
+@pytest.mark.usefixtures("_again_at_once")
+async def test_who_activates_trading_meanwhile_ends_it(scripted: ScriptedDesk) -> None:
+    """Or the orders that a person places then would be cancelled by a stop of yesterday."""
+    await scripted.core.place(buy(3, limit="90"))
+    scripted.hear()
+    scripted.venue.deaf = True
+    await scripted.core.emergency_stop("test", flatten=False, patience=0.02)
+    await scripted.core.set_trading_state(TradingState.ACTIVE, "")
+    await until(lambda: newest(scripted).final)
+    assert newest(scripted).text.startswith("GIVEN UP, because trading was activated")
+    assert len(scripted.core._background) <= 1
+
+
+async def test_a_venue_that_answers_is_confirmed_without_another_word(scripted: ScriptedDesk) -> None:
+    await scripted.core.place(buy(5))
+    scripted.hear()
+    report = await scripted.core.emergency_stop("test", flatten=True, patience=3.0)
+    assert (report.flat, report.final) == (True, True)
+    assert newest(scripted) == report
