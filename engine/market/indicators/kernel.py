@@ -17,6 +17,14 @@ from typing import Any, TypeVar, cast
 import numba
 import numpy as np
 
+REFUSALS = (
+    "",
+    "a value is missing or not finite",
+    "its prices cannot be",
+    "its volume or average price is negative",
+    "it is not later than the bar before",
+)
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 EMA, FAST, SLOW, SIGNAL, GAIN, LOSS, RANGE, CLOSE, NOTIONAL, VOLUME = range(10)
@@ -25,7 +33,11 @@ STATE_COLUMNS = 10
 
 
 def compiled(function: F) -> F:
-    return cast(F, numba.njit(cache=True, error_model="numpy")(function))
+    try:
+        return cast(F, numba.njit(cache=True, error_model="numpy")(function))
+    except RuntimeError:
+        # Neither the installation nor the user's cache folder can be written: compile at each start instead.
+        return cast(F, numba.njit(error_model="numpy")(function))
 
 
 @compiled
@@ -130,19 +142,54 @@ def _session_average(state: Any, out: Any, price: float, volume: float) -> None:
 
 
 @compiled
-def advance(
-    rows: Any, bars: Any, sessions: Any, counts: Any, rings: Any, states: Any, known: Any, lengths: Any, width: float
-) -> Any:
-    """Values after each bar, float64[n, 11], NaN where there are too few bars.
+def _problem(high: float, low: float, close: float, price: float, volume: float) -> int:
+    """An index into REFUSALS; 0 when the bar can be."""
+    if not np.isfinite(high + low + close + price + volume):
+        return 1
+    if not 0.0 < low <= close <= high:
+        return 2
+    return 3 if volume < 0.0 or price < 0.0 else 0
 
-    rows int64[n] which symbol; bars float64[n, 5] high, low, close, price that its volume was traded at, volume;
-    sessions int64[n] any number that changes when a session begins. What is kept, changed in place: counts int64[s],
-    rings float64[s, w] newest closes, states float64[s, STATE_COLUMNS], known int64[s] the session of each symbol.
+
+@compiled
+def _refused(rows: Any, timestamps: Any, bars: Any, newest: Any) -> tuple[int, int]:
+    """(row of the first bar that is refused, why); when it is -1 `newest` has been moved to the last of each symbol."""
+    before = np.empty(rows.shape[0], np.int64)
+    for i in range(rows.shape[0]):
+        row = rows[i]
+        why = _problem(bars[i, 0], bars[i, 1], bars[i, 2], bars[i, 3], bars[i, 4])
+        if why == 0 and timestamps[i] <= newest[row]:
+            why = 4
+        if why:
+            for k in range(i - 1, -1, -1):
+                newest[rows[k]] = before[k]
+            return i, why
+        before[i] = newest[row]
+        newest[row] = timestamps[i]
+    return -1, 0
+
+
+@compiled
+def advance(
+    rows: Any, timestamps: Any, bars: Any, sessions: Any, newest: Any, counts: Any, rings: Any, states: Any,
+    known: Any, lengths: Any, width: float,
+) -> Any:  # fmt: skip
+    """Values after each bar, float64[n, 11], NaN where there are too few bars; which bar is refused (-1: none), and why.
+
+    rows int64[n] which symbol; timestamps int64[n]; bars float64[n, 5] high, low, close, price that its volume was traded
+    at (0 = not known, then the typical price), volume; sessions int64[n] any number that changes when a session begins.
+    What is kept, changed in place unless a bar is refused: newest int64[s] last timestamp, counts int64[s], rings
+    float64[s, w] newest closes, states float64[s, STATE_COLUMNS], known int64[s] the session of each symbol.
     """
     values = np.full((rows.shape[0], 11), np.nan)
+    wrong, why = _refused(rows, timestamps, bars, newest)
+    if wrong >= 0:
+        return values, wrong, why
     for i in range(rows.shape[0]):
         row = rows[i]
         high, low, close, price, volume = bars[i, 0], bars[i, 1], bars[i, 2], bars[i, 3], bars[i, 4]
+        if price == 0.0:
+            price = (high + low + close) / 3.0
         ring, state, out = rings[row], states[row], values[i]
         ring[counts[row] % ring.shape[0]] = close
         counts[row] += 1
@@ -155,4 +202,4 @@ def advance(
         _trend(state, out, close, count, lengths)
         _momentum(state, out, high, low, close, count, lengths)
         _session_average(state, out, price, volume)
-    return values
+    return values, wrong, why

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +27,7 @@ class IndicatorTable:
 
         self.parameters = p = parameters or IndicatorParameters()
         self._advance = kernel.advance
+        self._refusals = kernel.REFUSALS
         self._lengths = (p.sma, p.ema, p.rsi, p.macd_fast, p.macd_slow, p.macd_signal, p.bollinger, p.atr)
         self._rows: dict[str, int] = {}
         self._free: list[int] = []
@@ -63,41 +63,25 @@ class IndicatorTable:
 
         Raises DataError for a bar that cannot be, or that is not later than the symbol's last; then nothing is taken.
         """
-        table = np.array([(b.high, b.low, b.close, b.vwap, b.volume) for b in bars]).reshape(len(bars), 5)
-        timestamps = np.fromiter((bar.timestamp for bar in bars), np.int64, len(bars))
-        rows = np.fromiter((self.row(bar.symbol) for bar in bars), np.int64, len(bars))
-        return self.update(rows, timestamps, table, np.asarray(sessions, np.int64))
+        numbers = np.array([(bar.high, bar.low, bar.close, bar.vwap, bar.volume) for bar in bars], np.float64)
+        timestamps = np.array([bar.timestamp for bar in bars], np.int64)
+        rows = np.array([self.row(bar.symbol) for bar in bars], np.int64)
+        return self.update(rows, timestamps, numbers.reshape(len(bars), 5), np.asarray(sessions, np.int64))
 
     def update(self, rows: IntArray, timestamps: IntArray, bars: FloatArray, sessions: IntArray) -> FloatArray:
-        """The same from arrays: bars float64[n, 5] high, low, close, vwap (0 = not known), volume. `bars` is changed:
-        where the vwap is not known, the typical price (high + low + close) / 3 takes its place.
+        """The same from arrays: bars float64[n, 5] high, low, close, vwap (0 = not known), volume.
+
+        Where the vwap is not known, the typical price (high + low + close) / 3 takes its place.
         """
-        self._check(rows, timestamps, bars)
-        unknown = bars[:, 3] == 0
-        bars[unknown, 3] = (bars[unknown, 0] + bars[unknown, 1] + bars[unknown, 2]) / 3
-        self._newest[rows] = timestamps
-        values: FloatArray = self._advance(
-            rows, bars, sessions, self._counts, self._rings, self._states, self._sessions, self._lengths,
-            self.parameters.bollinger_width,
+        values, wrong, why = self._advance(
+            rows, timestamps, bars, sessions, self._newest, self._counts, self._rings, self._states, self._sessions,
+            self._lengths, self.parameters.bollinger_width,
         )  # fmt: skip
-        return values
-
-    def _check(self, rows: IntArray, timestamps: IntArray, bars: FloatArray) -> None:
-        high, low, close, vwap, volume = bars.T
-        self._refuse(rows, ~np.isfinite(bars).all(axis=1), "a value is missing or not finite")
-        self._refuse(rows, (low <= 0) | (high < close) | (close < low), "its prices cannot be")
-        self._refuse(rows, (volume < 0) | (vwap < 0), "its volume or average price is negative")
-        order = np.argsort(rows, kind="stable")
-        same = rows[order][1:] == rows[order][:-1]
-        back = np.zeros(len(rows), np.bool_)
-        back[order[1:]] = same & (timestamps[order][1:] <= timestamps[order][:-1])
-        self._refuse(rows, back | (timestamps <= self._newest[rows]), "it is not later than the bar before")
-
-    def _refuse(self, rows: IntArray, wrong: Any, what: str) -> None:
-        if wrong.any():
-            first = int(rows[int(np.flatnonzero(wrong)[0])])
-            symbol = next(symbol for symbol, row in self._rows.items() if row == first)
-            raise DataError(f"A bar of {symbol} is refused: {what}.", REMEDY)
+        if wrong >= 0:
+            symbol = next(symbol for symbol, row in self._rows.items() if row == rows[wrong])
+            raise DataError(f"A bar of {symbol} is refused: {self._refusals[why]}.", REMEDY)
+        found: FloatArray = values
+        return found
 
     def _clear(self, row: int) -> None:
         self._counts[row] = 0

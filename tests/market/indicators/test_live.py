@@ -75,6 +75,12 @@ class Desk:
         return {values.timestamp: values for values in self.said}
 
 
+@pytest.fixture(autouse=True, scope="module")
+def compiled() -> None:
+    """Before any test waits for it: where nothing is cached yet, compiling takes its time."""
+    IndicatorTable(SHORT).take(tape(1), [0])
+
+
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_module, "PACE", 0.0)
