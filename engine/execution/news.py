@@ -31,6 +31,9 @@ def is_news(order: Order, said: VenueOrder, first_seen: bool) -> bool:
     if order.status.is_final:
         # Only one thing is truer than our own "rejected": that the venue has it after all. The venue's word stays.
         return first_seen and order.status is _S.REJECTED and said.status is not _S.REJECTED
+    if said.status in PASSING and said.updated_at < order.told_at:
+        # Told late: the cancel or change that was pending then may have been refused since.
+        return False
     if said.status.is_final or PROGRESS[said.status] > PROGRESS[order.status]:
         return True
     # A replacement or cancel that was refused leaves the order working: by the venue's own time this is the newer word.
