@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
@@ -19,6 +20,7 @@ from engine.execution import sender
 from engine.portfolio.positions import EXTERNAL_SLEEVE
 from engine.risk.limits import Limits
 from tests.execution.conftest import Desk, buy, fault
+from tests.execution.dying_change import STEPS
 from tests.execution.scripted_venue import LOOSE, ScriptedDesk, ScriptedVenue, SkippingClock
 from tests.waiting import until, until_async
 
@@ -273,6 +275,38 @@ async def test_on_the_real_exchange_quantity_and_price_change_together(exchange:
     assert (said.client_order_id, said.quantity, said.limit_price) == (placed.client_order_id, 3, 101)
     await desk.core.cancel(first.client_order_id)
     await until(lambda: not desk.core.ledger.book.open)
+
+
+@pytest.mark.parametrize("step", STEPS)
+async def test_a_real_process_killed_while_it_changes_an_order_leaves_one_that_works(
+    exchange: ExchangeServer, tmp_path: Path, step: str
+) -> None:
+    path = tmp_path / "orders.db"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.execution.dying_change", exchange.url, str(path), step,
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    old_id, new_id = (await process.stdout.readline()).decode().split()
+    process.kill()
+    await process.wait()
+    desk = Desk(exchange.url, path)
+    await desk.open()
+    landed = step in {"after-send", "after-answer"}
+    [said] = await desk.broker.open_orders()
+    assert said.client_order_id == (new_id if landed else old_id)
+    states = {key: order.status for key in (old_id, new_id) if (order := desk.core.ledger.book.get(key)) is not None}
+    assert states[old_id] is (OrderStatus.REPLACED if landed else OrderStatus.NEW)
+    assert states.get(new_id) is {"before-commit": None, "before-send": OrderStatus.SENT}.get(step, OrderStatus.NEW)
+    # Whichever lives, a cancel under either id reaches it, and what was never sent then cannot come any more.
+    await desk.core.cancel(old_id)
+    await until_async(lambda: nothing_left(desk))
+    await desk.close()
+
+
+async def nothing_left(desk: Desk) -> bool:
+    await desk.core.poll_orders()
+    return not desk.core.ledger.book.open
 
 
 def remedies(desk: ScriptedDesk) -> list[str]:
