@@ -5,12 +5,13 @@ PADDOCK_PEERS names an interpreter that has vnpy, nautilus_trader and pyee; what
 
 from __future__ import annotations
 
-from tests.benchmarks import bus, orders
+from tests.benchmarks import bus, orders, recovery
 
 
 def main() -> None:
     bus.measure()
     orders.measure()
+    recovery.measure()
 
 
 if __name__ == "__main__":

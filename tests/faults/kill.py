@@ -92,9 +92,14 @@ class Life:
             env=_environment(),
         )  # fmt: skip
 
+    async def reconciled(self) -> float:
+        """Seconds from the start until it calls itself reconciled."""
+        await self._said("reconciled")
+        return self._age
+
     async def recovered(self) -> tuple[float, list[str]]:
         """Seconds from the start until journal and ledger agree; what differs, if they never do. Nothing trades yet."""
-        await self._said("reconciled")
+        await self.reconciled()
         self.late = []
         while problems := await differences(self._data / "paper" / "orders.db", self._account):
             self.late = problems
