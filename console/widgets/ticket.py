@@ -25,6 +25,10 @@ from engine.views import QuoteRow
 Notify = Callable[[str, str, str], None]
 """(title, text, tone)"""
 
+TYPES = (OrderType.MARKET, OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT)
+LIMITED = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
+STOPPED = frozenset({OrderType.STOP, OrderType.STOP_LIMIT})
+
 
 class OrderTicket(QFrame):
     """`set_symbol` fills it from the chart; `tick` keeps estimate and verdict up to date."""
@@ -48,7 +52,8 @@ class OrderTicket(QFrame):
         if symbol != self._symbol:
             self._symbol = symbol
             self._title.setText(symbol)
-            self._limit.clear()
+            for field in (self._limit, self._stop, self._profit, self._loss):
+                field.clear()
             self._force.setCurrentText("gtc" if is_crypto(symbol) else "day")
             self.tick()
 
@@ -108,15 +113,22 @@ class OrderTicket(QFrame):
             one.toggled.connect(lambda _: self.tick())
         self._type, self._force = QComboBox(), QComboBox()
         self._type.setObjectName("ticket.type")
-        self._type.addItems([OrderType.MARKET.value, OrderType.LIMIT.value])
+        self._type.addItems([kind.value for kind in TYPES])
         self._type.currentIndexChanged.connect(lambda _: self._choose_type())
         self._force.setObjectName("ticket.tif")
         self._force.addItems([TimeInForce.DAY.value, TimeInForce.GTC.value, TimeInForce.IOC.value])
-        self._quantity, self._limit = QLineEdit("1"), QLineEdit()
+        self._quantity, self._limit, self._stop = QLineEdit("1"), QLineEdit(), QLineEdit()
+        self._profit, self._loss = QLineEdit(), QLineEdit()
         self._quantity.setObjectName("ticket.quantity")
-        self._limit.setObjectName("ticket.limit")
-        self._limit.setPlaceholderText("price")
-        for field in (self._quantity, self._limit):
+        for field, name, hint in (
+            (self._limit, "limit", "price"),
+            (self._stop, "stop", "price"),
+            (self._profit, "take_profit", "none"),
+            (self._loss, "stop_loss", "none"),
+        ):
+            field.setObjectName(f"ticket.{name}")
+            field.setPlaceholderText(hint)
+        for field in (self._quantity, self._limit, self._stop, self._profit, self._loss):
             field.setAlignment(Qt.AlignmentFlag.AlignRight)
             field.textChanged.connect(lambda _: self.tick())
             field.returnPressed.connect(self.submit)
@@ -138,7 +150,10 @@ class OrderTicket(QFrame):
         form.addRow(label("Type", "muted"), self._type)
         form.addRow(label("Quantity", "muted"), self._quantity)
         form.addRow(label("Limit price", "muted"), self._limit)
+        form.addRow(label("Stop price", "muted"), self._stop)
         form.addRow(label("Time in force", "muted"), self._force)
+        form.addRow(label("Take profit", "muted"), self._profit)
+        form.addRow(label("Stop loss", "muted"), self._loss)
         form.addRow(label("Value", "muted"), self._estimate)
         layout.addWidget(self._title)
         layout.addLayout(quotes)
@@ -150,7 +165,9 @@ class OrderTicket(QFrame):
         self._buy.setChecked(True)
 
     def _choose_type(self) -> None:
-        self._limit.setEnabled(self._type.currentText() == OrderType.LIMIT.value)
+        kind = OrderType(self._type.currentText())
+        self._limit.setEnabled(kind in LIMITED)
+        self._stop.setEnabled(kind in STOPPED)
         self.tick()
 
     def _take(self, side: Side) -> None:
@@ -167,34 +184,48 @@ class OrderTicket(QFrame):
         """The order as it stands in the form, or what is wrong with it."""
         if not self._symbol:
             return None, "Choose a symbol in the watch list."
-        quantity, problem = read_number(self._quantity.text(), "quantity")
-        _mark(self._quantity, bool(problem))
-        limit: Decimal | None = None
-        limited = self._type.currentText() == OrderType.LIMIT.value
-        if limited:
-            limit, wrong = read_number(self._limit.text(), "limit price")
-            _mark(self._limit, bool(wrong and self._limit.text()))
-            problem = problem or wrong
-        if quantity is None or (limited and limit is None):
+        kind = OrderType(self._type.currentText())
+        numbers, problem = self._numbers(kind)
+        quantity = numbers.get("quantity")
+        if quantity is None or problem:
             return None, problem
-        return (
-            OrderRequest(
-                symbol=self._symbol,
-                side=Side.BUY if self._buy.isChecked() else Side.SELL,
-                quantity=quantity,
-                type=OrderType(self._type.currentText()),
-                limit_price=limit,
-                time_in_force=TimeInForce(self._force.currentText()),
-            ),
-            "",
+        request = OrderRequest(
+            symbol=self._symbol,
+            side=Side.BUY if self._buy.isChecked() else Side.SELL,
+            quantity=quantity,
+            type=kind,
+            time_in_force=TimeInForce(self._force.currentText()),
+            limit_price=numbers.get("limit_price"),
+            stop_price=numbers.get("stop_price"),
+            take_profit=numbers.get("take_profit"),
+            stop_loss=numbers.get("stop_loss"),
         )
+        return request, ""
+
+    def _numbers(self, kind: OrderType) -> tuple[dict[str, Decimal], str]:
+        """By their names in OrderRequest, and what is wrong first; exits may be left empty."""
+        asked = [("quantity", self._quantity, "quantity", True)]
+        asked += [("limit_price", self._limit, "limit price", True)] if kind in LIMITED else []
+        asked += [("stop_price", self._stop, "stop price", True)] if kind in STOPPED else []
+        asked += [("take_profit", self._profit, "take-profit price", False)]
+        asked += [("stop_loss", self._loss, "stop-loss price", False)]
+        found: dict[str, Decimal] = {}
+        wrong = ""
+        for name, field, words, needed in asked:
+            empty = not field.text().strip()
+            number, problem = (None, "") if empty and not needed else read_number(field.text(), words)
+            _mark(field, bool(problem and (not empty or name == "quantity")))
+            wrong = wrong or problem
+            if number is not None:
+                found[name] = number
+        return found, wrong
 
     def _say(self, text: str, tone: str) -> None:
         self._verdict.setText(text)
         set_tone(self._verdict, tone)
 
     def _confirm(self, request: OrderRequest) -> None:
-        price = f"limit {request.limit_price:f}" if request.limit_price is not None else "at the market"
+        price = _priced(request)
         box = QMessageBox(self)
         box.setObjectName("ticket.confirm")
         box.setWindowTitle("Real money")
@@ -231,6 +262,17 @@ class OrderTicket(QFrame):
         what = f"{request.side.value} {request.quantity:f} {request.symbol}"
         bad = placed.status in {"rejected", "blocked", "unresolved"}
         self._notify(f"{what}: {placed.status.replace('_', ' ')}", placed.message, "bad" if bad else "good")
+
+
+def _priced(request: OrderRequest) -> str:
+    prices = {
+        "limit": request.limit_price,
+        "stop": request.stop_price,
+        "take profit": request.take_profit,
+        "stop loss": request.stop_loss,
+    }
+    said = [f"{name} {price:f}" for name, price in prices.items() if price is not None]
+    return ", ".join(said if request.type in LIMITED | STOPPED else ["at the market", *said])
 
 
 def read_number(text: str, name: str) -> tuple[Decimal | None, str]:

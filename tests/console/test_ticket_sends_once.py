@@ -222,7 +222,7 @@ def test_only_open_orders_are_cancelled(run: Run, desk: Callable[[], Desk]) -> N
     async def main() -> None:
         it = desk()
         it.find("trading.lists", QWidget).setCurrentIndex(1)
-        it.panel._orders.select_where(lambda row: True)
+        it.panel._orders.table.select_where(lambda row: True)
         it.panel.tick()
         it.click("trading.cancel")
         await until(lambda: ("cancel_order", "demo-manual-1") in it.engine.asked)
