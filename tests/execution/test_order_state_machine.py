@@ -174,7 +174,7 @@ class OrderMachine(RuleBasedStateMachine):
                 quantity=part,
                 price=PRICE,
                 timestamp=at,
-            )  # fmt: skip
+            )
         )
 
     @precondition(lambda self: self.working and self.truth.status not in (S.ACCEPTED, S.PENDING_NEW))

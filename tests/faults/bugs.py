@@ -32,14 +32,12 @@ from engine.execution.sender import Outcome, Sender
 from engine.execution.trading import TradingCore
 from engine.execution.write_behind import WriteBehind
 from engine.portfolio.positions import Positions
+from tests.faults import family_bugs
 from tests.faults.many import begin_worker
+from tests.faults.planting import bug
 
-BUGS: dict[str, Callable[[], None]] = {}
-
-
-def bug(plant: Callable[[], None]) -> Callable[[], None]:
-    BUGS[plant.__name__] = plant
-    return plant
+BUGS = family_bugs.BUGS
+"""Those of that module, and those below."""
 
 
 @bug
