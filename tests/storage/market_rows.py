@@ -23,7 +23,8 @@ def bar(close: float, at: int = 0, revision: int = 0, symbol: str = "SPY") -> Ba
 
 
 def quote(at: int = 0, symbol: str = "SPY", last: float = 1.0) -> QuoteState:
-    return QuoteState(symbol, last, 2, 3, 4, 5, 6, 7, NOW + at)
+    """`at` seconds after NOW."""
+    return QuoteState(symbol, last, 2, 3, 4, 5, 6, 7, NOW + at * NANOSECONDS)
 
 
 def signal(number: int = 1) -> Signal:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from engine.clock import ManualClock
+from engine.domain.market import NANOSECONDS
 from engine.storage.market.backup import inspect
 from engine.storage.market.recording import LONGEST_PAUSE, Recording
 from engine.storage.market.store import open_store
@@ -157,7 +158,7 @@ async def test_what_a_long_absence_costs_is_the_oldest_and_counted(postgres: Pos
         await recording.step()
     postgres.start()
     await recording.step()
-    kept = {int(at) - NOW for at in database.query("SELECT timestamp FROM normalized_data")}
+    kept = {(int(at) - NOW) // NANOSECONDS for at in database.query("SELECT timestamp FROM normalized_data")}
     status = recording.status()
     assert max(kept) == 499
     assert kept == set(range(min(kept), 500))

@@ -81,7 +81,7 @@ async def test_a_row_that_no_database_takes_is_found_and_costs_no_other(database
 
 
 async def test_what_is_older_than_the_days_kept_is_removed_and_counted(database: Database, store: Store) -> None:
-    old, new = quote(), quote(3 * DAY)
+    old, new = quote(), quote(3 * 86_400)
     await store.write(
         {"normalized_data": list(quote_rows([old, new])), "realtime_candles": list(candle_rows([bar(1)]))}
     )
@@ -107,7 +107,7 @@ async def test_several_writers_at_once_lose_nothing(database: Database, store: S
 
     async def write(writer: Store, symbol: str) -> None:
         for start in range(0, 100, 10):
-            rows = list(quote_rows(quote(at * DAY // 50, symbol) for at in range(start, start + 10)))
+            rows = list(quote_rows(quote(at * 86_400 // 50, symbol) for at in range(start, start + 10)))
             await writer.write({"normalized_data": rows})
 
     await asyncio.gather(write(store, "SPY"), write(other, "IBM"))

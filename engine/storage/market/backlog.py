@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 
+from engine.domain.market import NANOSECONDS
 from engine.storage.market.chunks import pack
 from engine.storage.market.rows import (
     KEYS,
@@ -41,7 +42,7 @@ Batch = Mapping[str, Sequence[Row]]
 
 
 class Backlog:
-    """One row for each key of a table: what comes again replaces what still waits.
+    """One row for each key of a table: what comes again replaces what still waits. Of quotes one a second and symbol.
 
     `writer` begins the ids of its chunks; it must never have been used before, or a chunk would replace another.
     """
@@ -71,13 +72,13 @@ class Backlog:
         self._drop_excess()
 
     def add(self, table: str, rows: Iterable[Row], now: int) -> None:
-        key, kept = KEYS[table], self._rows[table]
+        kept = self._rows[table]
         revision = REVISIONS.get(table)
         for row in rows:
             if reason := refusal(table, row, now):
                 self.refused[reason] += 1
                 continue
-            place = tuple(row[index] for index in key)
+            place = _place(table, row)
             if revision is None or place not in kept or kept[place][revision] <= row[revision]:  # type: ignore[operator]
                 kept[place] = row
 
@@ -148,6 +149,13 @@ class Backlog:
         if table == "stream_messages":
             self._chunk_bytes -= _bytes(gone)
         return gone
+
+
+def _place(table: str, row: Row) -> Row:
+    """Of two rows at the same place the later one is kept: the same key, or a quote of the same symbol and second."""
+    if table == "normalized_data":
+        return row[1], row[0] // NANOSECONDS  # type: ignore[operator]
+    return tuple(row[index] for index in KEYS[table])
 
 
 def _bytes(chunks: Iterable[Row]) -> int:

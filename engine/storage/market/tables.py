@@ -50,7 +50,7 @@ normalized_data = _table(
     *(Column(name, Double) for name in ("last", "bid", "ask", "bid_size", "ask_size", "day_volume")),
     by_time=False,
 )
-"""The state of a symbol after the normaliser, thinned to the last one of each flush."""
+"""The state of a symbol after the normaliser, thinned to the last one of each second."""
 
 realtime_candles = _table(
     "realtime_candles",
