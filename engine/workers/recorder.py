@@ -12,10 +12,10 @@ from engine.storage.market.recording import Recording
 from engine.storage.market.store import open_store
 from engine.streams.address import HubAddress
 from engine.streams.base import Subscription, Transport
-from engine.streams.messages import CANDLES, FEED_STATUS, INDICATORS, QUOTES, RECORDER_STATUS, SIGNALS
+from engine.streams.messages import CANDLES, FEED_HEALTH, FEED_STATUS, INDICATORS, QUOTES, RECORDER_STATUS, SIGNALS
 from engine.streams.transport import open_hub
 
-TOPICS = (CANDLES, INDICATORS, QUOTES, SIGNALS, FEED_STATUS)
+TOPICS = (CANDLES, INDICATORS, QUOTES, SIGNALS, FEED_STATUS, FEED_HEALTH)
 TELL_EVERY = 1.0
 
 
@@ -39,8 +39,9 @@ async def main(child: Child[Settings]) -> None:
     listening = asyncio.create_task(_listen(subscription, recording))
     telling = asyncio.create_task(_tell(child, transport, subscription, recording))
     try:
-        await recording.step()
+        # Ready before the database is: an old and large one takes minutes to be brought to the new form.
         child.ready(address.shown)
+        child.progress(await recording.step())
         while not child.stopping.is_set():
             await _pause(child.stopping, recording.pause)
             child.progress(await recording.step())

@@ -124,10 +124,35 @@ async def test_the_feed_speaks_on_the_hub_and_the_recorder_writes_it_down(tmp_pa
         await until(lambda: (s := found.last(FeedStatus)).symbols == ["AAPL", "SPY"] and s.unknown_symbols)
         transport.publish("signals", Signals([a_signal()]))
         await until(lambda: count(path, "processing_results") and count(path, "realtime_candles") > 3)
-        await until(lambda: all(count(path, name) for name in ("normalized_data", "stream_messages", "system_metrics")))
+        await until(lambda: all(count(path, name) for name in ("normalized_data", "system_metrics")))
         await until(lambda: (s := found.last(RecorderStatus)) and s.rows > 10 and s.size_bytes and not s.error)
         await found.supervisor.stop(["recorder"])
         assert sqlite_ok(path)
+        assert count(path, "stream_messages")
+
+
+async def test_a_recorder_that_is_killed_comes_back_and_no_signal_is_there_twice(tmp_path: Path) -> None:
+    path, sent = tmp_path / "data" / "market.db", 0
+
+    async with house(tmp_path) as (found, transport):
+        await found.start("recorder", hub=found.hub, path=str(path))
+
+        def publish_and_look() -> int:
+            nonlocal sent
+            sent += 1
+            transport.publish("signals", Signals([a_signal(sent)]))
+            return count(path, "processing_results") if path.exists() else 0
+
+        await until(lambda: path.exists() and sqlite_ok(path) and found.last(RecorderStatus).rows > 0)
+        before = await until(publish_and_look)
+        row = found.table.get("recorder")
+        assert row is not None
+        os.kill(row.pid, signal.SIGKILL)
+        await until(lambda: (now := found.table.get("recorder")) and now.restarts == 1 and now.pid not in (0, row.pid))
+        await until(lambda: publish_and_look() > before)
+        await found.supervisor.stop(["recorder"])
+    assert sqlite_ok(path)
+    assert before < count(path, "processing_results") <= sent
 
 
 async def test_a_feed_that_is_killed_is_back_with_its_prices(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def one_of_each() -> dict[str, list[Any]]:
         STATUS,
     ]
     backlog.take([delivery(message) for message in messages], NOW)
-    return backlog.cut(NOW)
+    return backlog.cut(NOW, last=True)
 
 
 class Database:

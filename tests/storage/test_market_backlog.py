@@ -78,14 +78,24 @@ def test_when_too_much_waits_quotes_go_before_signals_and_the_oldest_first() -> 
 def test_raw_messages_go_a_thousand_in_a_row_and_bound_their_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     backlog = Backlog("w")
     backlog.take([delivery(Quotes([quote(number)])) for number in range(2_500)], NOW)
-    chunks = backlog.cut(NOW)["stream_messages"]
+    chunks = backlog.cut(NOW, last=True)["stream_messages"]
     assert [row[3] for row in chunks] == [1_000, 1_000, 500]
     bodies = [row[6] for row in chunks if isinstance(row[6], bytes)]
     messages = [found.message for body in bodies for found in unpack(body)]
     assert messages == [Quotes([quote(number)]) for number in range(2_500)]
     monkeypatch.setattr("engine.storage.market.backlog.CHUNK_BYTES_KEPT", 3 * len(bodies[0]))
     backlog.take([delivery(Quotes([quote(number)])) for number in range(10_000)], NOW)
-    assert backlog.dropped["stream_messages"] == 10 - len(backlog.cut(NOW)["stream_messages"]) > 5
+    assert backlog.dropped["stream_messages"] == 10 - len(backlog.cut(NOW, last=True)["stream_messages"]) > 5
+
+
+def test_raw_messages_that_are_few_wait_ten_seconds_for_company() -> None:
+    backlog = Backlog("w")
+    for second in range(0, 25, 5):
+        at = NOW + second * NANOSECONDS
+        backlog.take([delivery(Quotes([quote(second)]))], at)
+        chunks = backlog.cut(at).get("stream_messages", [])
+        assert [row[3] for row in chunks] == ([3] if second == 10 else [])
+    assert [row[3] for row in backlog.cut(at, last=True)["stream_messages"]] == [2]
 
 
 @given(st.lists(st.lists(st.integers(0, 30), max_size=12), max_size=12), st.integers(1, 20), st.data())

@@ -14,15 +14,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.domain.errors import DataError
 from engine.storage.market import postgres, schema, timescale
 from engine.storage.market.address import MarketAddress
 from engine.storage.market.partitions import DAY, ahead, expired, named, partition_of
 from engine.storage.market.postgres import PostgresStore
-from engine.storage.market.rows import EARLIEST, KEYS
+from engine.storage.market.rows import EARLIEST, KEYS, quote_rows
 from engine.storage.market.store import open_store
 from engine.storage.market.tables import TABLES
 from tests.services import Postgres
-from tests.storage.market_rows import NOW, Database
+from tests.storage.market_rows import NOW, Database, quote
 
 times = st.integers(EARLIEST, NOW + 100 * 365 * DAY)
 names = st.sampled_from(sorted(KEYS))
@@ -53,6 +54,29 @@ async def test_partitions_are_there_before_their_time_and_are_dropped_when_old(p
         assert database.query(query.format(table)) == [part.name for part in ahead(table, NOW)]
     await store.expire({"normalized_data": 1}, NOW + 2 * DAY)
     assert ahead("normalized_data", NOW)[0].name not in database.query(query.format("normalized_data"))
+    await store.close()
+
+
+async def test_a_partition_that_somebody_dropped_costs_no_row(postgres: Postgres) -> None:
+    database = Database.on_server(postgres)
+    store = open_store(database.address)
+    await store.open()
+    rows = {"normalized_data": list(quote_rows([quote()]))}
+    await store.write(rows)
+    database.query(f"DROP TABLE {partition_of('normalized_data', NOW).name}")
+    assert await store.write(rows) == 1
+    assert database.count("normalized_data") == 1
+    await store.close()
+
+
+async def test_a_database_whose_tables_somebody_dropped_is_told_with_a_remedy(postgres: Postgres) -> None:
+    database = Database.on_server(postgres)
+    store = open_store(database.address)
+    await store.open()
+    database.query("DROP TABLE normalized_data")
+    with pytest.raises(DataError, match="normalized_data") as told:
+        await store.write({"normalized_data": list(quote_rows([quote()]))})
+    assert "Restore a backup" in told.value.remedy
     await store.close()
 
 

@@ -24,6 +24,8 @@ from engine.streams.messages import Candles, FeedStatus, Indicators, Quotes, Sig
 
 CHUNK = 1_000
 """Messages in one row of stream_messages."""
+CHUNK_OPEN = 10 * NANOSECONDS
+"""How long a chunk is filled at most; what a killed recorder loses of the raw messages."""
 CHUNK_BYTES_KEPT = 64 * 1024 * 1024
 MOST_ROWS = 200_000
 
@@ -58,12 +60,13 @@ class Backlog:
         self._chunks = 0
         self._chunk_bytes = 0
         self._open: dict[str, list[Delivery]] = {}
+        self._opened: dict[str, int] = {}
         self._rows: dict[str, dict[Row, Row]] = {name: {} for name in KEYS}
 
     @property
     def waiting(self) -> int:
-        """Rows, those included that the open chunks will become."""
-        return sum(map(len, self._rows.values())) + len(self._open)
+        """Rows; the chunks that are still being filled are none yet."""
+        return sum(map(len, self._rows.values()))
 
     def take(self, batch: Iterable[Delivery], now: int) -> None:
         """`now` is wall time, int nanoseconds UTC."""
@@ -82,9 +85,12 @@ class Backlog:
             if revision is None or place not in kept or kept[place][revision] <= row[revision]:  # type: ignore[operator]
                 kept[place] = row
 
-    def cut(self, now: int) -> dict[str, list[Row]]:
-        """Everything that waits; the caller gives it back when it could not be written."""
-        for topic in list(self._open):
+    def cut(self, now: int, *, last: bool = False) -> dict[str, list[Row]]:
+        """Everything that waits, chunks in the making only when they are old enough or this is the last time.
+
+        The caller gives it back when it could not be written.
+        """
+        for topic in [topic for topic, since in self._opened.items() if last or now - since >= CHUNK_OPEN]:
             self._close_chunk(topic, now)
         taken = {name: list(rows.values()) for name, rows in self._rows.items() if rows}
         self._rows = {name: {} for name in KEYS}
@@ -117,12 +123,14 @@ class Backlog:
 
     def _keep_raw(self, delivery: Delivery, now: int) -> None:
         chunk = self._open.setdefault(delivery.topic, [])
+        self._opened.setdefault(delivery.topic, now)
         chunk.append(delivery)
         if len(chunk) >= CHUNK:
             self._close_chunk(delivery.topic, now)
 
     def _close_chunk(self, topic: str, now: int) -> None:
         chunk = self._open.pop(topic)
+        del self._opened[topic]
         self._chunks += 1
         sent = [delivery.sent_at for delivery in chunk]
         body = pack(chunk)

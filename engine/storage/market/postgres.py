@@ -56,6 +56,15 @@ class PostgresStore:
                 self._timescale = await connection.fetchval(HAS_TIMESCALE)
 
     async def write(self, batch: Batch) -> int:
+        try:
+            return await self._write(batch)
+        except RefusedRowsError as error:
+            if not isinstance(error.__cause__, asyncpg.CheckViolationError):
+                raise
+            self._partitions.clear()  # somebody dropped one that we knew
+            return await self._write(batch)
+
+    async def _write(self, batch: Batch) -> int:
         async with self._working() as connection:
             if not self._timescale:
                 await self._prepare_partitions(connection, batch)
@@ -227,6 +236,11 @@ def explain(error: Exception, address: MarketAddress) -> PaddockError | None:
         return DataError(f"PostgreSQL has no database as in {where}.", "Create it: createdb NAME.")
     if isinstance(error, asyncpg.InsufficientPrivilegeError):
         return DataError(f"The user of {where} may not do that: {error}.", "Make it the owner of the database.")
+    if isinstance(error, asyncpg.UndefinedTableError | asyncpg.UndefinedColumnError):
+        return DataError(
+            f"The market database {where} is not as Paddock made it: {error}.",
+            "Restore a backup (paddock db restore FILE) or name an empty database.",
+        )
     if isinstance(error, asyncpg.DiskFullError):
         return DatabaseFullError(
             f"The disk of PostgreSQL at {where} is full.", "Free space on it; rows wait meanwhile."

@@ -73,13 +73,13 @@ class Recording:
             self._waiting_since = self._clock.monotonic()
         self.backlog.take(batch, self._clock.now())
 
-    async def step(self) -> int:
-        """Writes what waits; how many rows. Raises DataError or CredentialsError, which waiting does not mend."""
+    async def step(self, *, last: bool = False) -> int:
+        """Writes what waits, with `last` also chunks in the making; how many rows. Raises DataError or CredentialsError, which waiting does not mend."""
         try:
             if not self._is_open:
                 await self._store.open()
                 self._is_open = True
-            written = await self._write()
+            written = await self._write(last)
             await self._expire()
             await self._measure()
         except UnavailableError as error:
@@ -91,7 +91,7 @@ class Recording:
     async def finish(self) -> None:
         """One last attempt for what still waits, then the database is closed."""
         if self._is_open:
-            await self.step()
+            await self.step(last=True)
         if left := self.backlog.waiting:
             log.warning("%d rows were not written to the market database before the end.", left)
         await self._store.close()
@@ -114,10 +114,10 @@ class Recording:
             error=self.error,
         )
 
-    async def _write(self) -> int:
+    async def _write(self, last: bool) -> int:
         now, since = self._clock.now(), self._waiting_since
         self._add_metrics()
-        batch = self.backlog.cut(now)
+        batch = self.backlog.cut(now, last=last)
         self._waiting_since = None
         if not batch:
             return 0

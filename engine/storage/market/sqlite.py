@@ -21,7 +21,8 @@ from engine.storage.market.tables import TABLES, upsert
 BUSY_TIMEOUT = 2.0
 MIGRATION_TIMEOUT = 60.0
 SLICE = 20_000
-"""Rows deleted in one transaction: some 50 ms in which nothing is written."""
+CHUNK_SLICE = 1_000
+"""Rows, or chunks of raw messages, deleted in one transaction: some 50 ms in which nothing is written."""
 DAY = 86_400_000_000_000
 KEPT_OPEN = ("PRAGMA synchronous = NORMAL", "PRAGMA temp_store = MEMORY", "PRAGMA journal_size_limit = 67108864")
 REMEDY = "It holds market data only: move it aside and a new one is made."
@@ -88,7 +89,8 @@ class SqliteStore:
 
     def _delete(self, table: str, before: int) -> int:
         key = ", ".join(f'"{column.name}"' for column in TABLES[table].primary_key.columns)
-        oldest = f'SELECT {key} FROM {table} WHERE "timestamp" < ? ORDER BY "timestamp" LIMIT {SLICE}'
+        most = CHUNK_SLICE if table == "stream_messages" else SLICE
+        oldest = f'SELECT {key} FROM {table} WHERE "timestamp" < ? ORDER BY "timestamp" LIMIT {most}'
         with _explained(self._path), transaction(self._open_database) as database:
             return database.execute(f"DELETE FROM {table} WHERE ({key}) IN ({oldest})", (before,)).rowcount
 
