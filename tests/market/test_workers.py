@@ -37,7 +37,6 @@ from tests.market.conftest import exchange
 from tests.storage.market_rows import signal as a_signal
 from tests.waiting import until
 
-
 LONGEST = 45.0
 """Seconds for a recorder to start twice on a busy machine."""
 
