@@ -166,6 +166,10 @@ class EngineControl(Protocol):
 
     async def restart_processes(self, names: Sequence[str]) -> None: ...
 
+    def scale_feeds(self, count: int) -> None:
+        """Run that many feed workers; 0 lets their number follow the load. Raises ConfigurationError beyond the limits."""
+        ...
+
     async def exchange_fault(self, fault: ExchangeFault) -> None:
         """Arm or carry out a fault of the local exchange; the kind clear disarms them all. What is armed is in
         `views.summary.armed_faults`. Raises PaddockError in paper and live, where there is no exchange of ours.

@@ -170,6 +170,21 @@ class IncidentRow(msgspec.Struct, kw_only=True):
     """The error group that it belongs to; empty without one."""
 
 
+class ScalingRow(msgspec.Struct, kw_only=True):
+    """One decision to run more or fewer feed workers, with what it was based on."""
+
+    key: str
+    timestamp: int
+    """Int nanoseconds UTC."""
+    before: int
+    after: int
+    reason: str
+    loads: str
+    """Each worker's share of what it can, such as "feed 91 %, feed-2 40 %"."""
+    outcome: str
+    """What came of it: the symbols that moved, or why they did not."""
+
+
 class BotRow(msgspec.Struct, kw_only=True):
     name: str
     strategy: str
@@ -267,6 +282,9 @@ class Summary(msgspec.Struct, kw_only=True):
     day_loss_used: float = 0.0
     order_rate_used: float = 0.0
     feed_state: str = "unknown"
+    feeds_chosen: int = 0
+    """Feed workers that a person asked for; 0 while their number follows the load."""
+    feeds_most: int = 1
     feed_age: float = -1.0
     """Seconds since the last market data arrived; -1 = never."""
     feed_name: str = ""
@@ -375,6 +393,7 @@ class Views:
         self.fills: Table[FillRow] = Table(5_000)
         self.processes: Table[ProcessRow] = Table(500)
         self.incidents: Table[IncidentRow] = Table(500)
+        self.scaling: Table[ScalingRow] = Table(500)
         self.bots: Table[BotRow] = Table(500)
         self.health: Table[HealthRow] = Table(200)
         self.errors: Table[ErrorRow] = Table(1_000)

@@ -19,6 +19,7 @@ from console.widgets.figures import Figures
 from console.widgets.incidents import Incidents
 from console.widgets.layout import button, card, label, row, splitter
 from console.widgets.log_tail import LogTail
+from console.widgets.scaling import Scaling
 from console.widgets.tree import TreeView
 from engine.control import EngineControl
 from engine.views import ProcessRow, ProcessSample
@@ -49,6 +50,8 @@ class Processes(Panel):
         self._detail.setObjectName("processes.detail")
         self._detail.addTab(self._log, "Log")
         self._detail.addTab(self._incidents, "Incidents")
+        self._scaling = Scaling(control, tasks)
+        self._detail.addTab(self._scaling, "Scaling")
         self._title = label("", "heading", "processes.chosen")
         self._offer_commands()
         bar = row(self._start, self._stop, self._restart, self._all, None, self._totals)
@@ -64,6 +67,7 @@ class Processes(Panel):
             self._tree.select_where(lambda process: True)
         self._log.refresh()
         self._incidents.refresh()
+        self._scaling.refresh()
 
     def tick(self) -> None:
         rows = list(self.views.processes)
@@ -75,6 +79,7 @@ class Processes(Panel):
         self._totals.setText(f"{running} running · {failed} failed · CPU {cpu:.0f} % · {format.size(memory)}")
         self._show_figures()
         self._incidents.tick()
+        self._scaling.tick()
         self._enable()
 
     def restyle(self) -> None:

@@ -247,6 +247,23 @@ class ProcessSection(Section):
     )
 
 
+class ScalingSection(Section):
+    """How many feed workers share the symbols."""
+
+    least: int = Field(1, ge=1, le=10, description="feed workers that always run")
+    most: int | None = Field(
+        None,
+        ge=1,
+        le=10,
+        description="empty: 10 in the demo and 1 at Alpaca, which allows an account one connection to each data stream",
+    )
+    up_above: float = Field(
+        0.8, gt=0, le=1, description="share of a core, or of a second's lag, that calls for one more"
+    )
+    down_below: float = Field(0.3, gt=0, lt=1, description="share that the others would have without the last one")
+    cool_down_s: float = Field(30.0, ge=1, le=3600, description="seconds between two changes")
+
+
 class ConsoleSection(Section):
     theme: Literal["dark", "light"] | None = Field(None, description="empty keeps the window's last choice")
     refresh_hz: int = Field(10, ge=2, le=60)
@@ -291,6 +308,7 @@ class Settings(BaseSettings):
     lake: LakeSection = LakeSection()
     engine: EngineSection = EngineSection()
     market_database: MarketDatabaseSection = MarketDatabaseSection()
+    scaling: ScalingSection = ScalingSection()
     console: ConsoleSection = ConsoleSection()
     hub: HubSection = HubSection()
     processes: dict[str, ProcessSection] = Field(

@@ -11,9 +11,11 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 
+import msgspec
+
 from engine.clock import Clock
 from engine.domain.errors import PaddockError
-from engine.domain.market import Bar, Timeframe, is_crypto
+from engine.domain.market import NANOSECONDS, Bar, Timeframe, is_crypto
 from engine.market.catch_up import CatchUp
 from engine.market.history.answer import History
 from engine.market.history.ranges import BarHistory
@@ -22,6 +24,7 @@ from engine.market.line import Line, MakeSource
 from engine.market.processor import Processor
 from engine.market.rest import MarketRest
 from engine.market.status import Rate, status_of
+from engine.market.tenure import Tenure
 from engine.market.trading_hours import TradingHours
 from engine.streams import messages as said
 from engine.streams.messages import (
@@ -30,6 +33,7 @@ from engine.streams.messages import (
     FEED_STATUS,
     HISTORY_REPLY,
     QUOTES,
+    FeedStatus,
     HistoryRequest,
     Message,
     StreamHealth,
@@ -74,8 +78,14 @@ class Feed:
         self._missed = CatchUp(rest, self.processor, self._give_out)
         self._caught_up = asyncio.Event()
         self._unknown: set[str] = set()
+        self.tenure = Tenure()
         self._rate = Rate(clock)
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    @property
+    def tape_now(self) -> int:
+        """As far as the tape, or in a quiet market the venue's clock, has come."""
+        return max(self.processor.normaliser.newest, self.market_now())
 
     @property
     def messages(self) -> int:
@@ -141,11 +151,22 @@ class Feed:
         status = status_of(
             self._name, self._source, lines, self.processor, self._rate, self._missed.filled, self._unknown
         )
-        self._publish(FEED_STATUS, status)
+        silent = [symbol for symbol in self.tenure.silent if self._is_caught_up(symbol)]
+        self._publish(FEED_STATUS, msgspec.structs.replace(status, standing_by=silent, behind=self._behind(status)))
 
     def market_now(self) -> int:
         """The venue's time by what it last said; 0 = it did not say yet."""
         return self._hours.now(self.market_time, self._clock.monotonic())
+
+    def _is_caught_up(self, symbol: str) -> bool:
+        line = self._lines.get(is_crypto(symbol))
+        return symbol in self._unknown or (symbol in self._candles and line is not None and line.caught_up)
+
+    def _behind(self, status: FeedStatus) -> float:
+        newest = self.processor.normaliser.newest
+        if not self.market_open or not newest or not status.message_rate:
+            return 0.0
+        return max(self.market_now() - newest, 0) / NANOSECONDS
 
     async def refresh_market(self) -> None:
         """Ask for the venue's time; while the tape is quiet it closes candles."""

@@ -70,6 +70,11 @@ class Line:
         return any(self._sources[number].state is SourceState.SUBSCRIBED for number in self._tasks)
 
     @property
+    def caught_up(self) -> bool:
+        """Whether what was missed before the connection, or before the newest symbols, has been read."""
+        return self.connected and self._reading is not None and self._reading.done() and not self._holders
+
+    @property
     def last_at(self) -> float:
         """By the loop's clock; -1 = nothing yet."""
         return max(dog.last_at if any(c.messages for c in dog.channels.values()) else -1.0 for dog in self._dogs)

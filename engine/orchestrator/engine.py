@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 
 START_TIMEOUT = 30.0
 MARKET_LINK, ROUTINE, LOOP_WATCH, EXCHANGE_FAULTS = "market link", "routine", "loop watch", "exchange faults"
+FEED_SCALING = "feed scaling"
 PAUSED_TEXT = "Bots' signals are not acted on; orders by hand, cancels and protection go on."
 
 
@@ -117,6 +118,7 @@ class TradingEngine(Front):
         self._trading = trading = Trading(parts, journal, recovered, loader)
         await trading.begin()
         parts.keeper.keep(ROUTINE, parts.schedule.run)
+        parts.keeper.keep(FEED_SCALING, parts.feeds.run)
         if parts.venue.is_local:
             parts.keeper.keep(EXCHANGE_FAULTS, parts.faults.run)
         return trading
@@ -163,14 +165,14 @@ class TradingEngine(Front):
 
     def _add_components(self) -> None:
         parts = self._parts
-        for spec in plan(parts.settings, parts.installation, parts.hub, parts.venue):
+        for spec in plan(parts.settings, parts.installation, parts.hub, parts.venue, parts.feeds.symbols_of):
             parts.supervisor.add(spec)
             parts.components.add(
                 Component(name=spec.name, depends_on=tuple(spec.depends_on), critical=spec.critical, is_process=True)
             )
         parts.components.add(Component(name=MARKET_LINK, depends_on=(HUB,)))
         parts.components.add(Component(name=ROUTINE))
-        for name in (LOOP_WATCH, EXCHANGE_FAULTS):
+        for name in (LOOP_WATCH, EXCHANGE_FAULTS, FEED_SCALING):
             parts.components.add(Component(name=name, critical=False))
 
     async def _running(self, name: str) -> None:

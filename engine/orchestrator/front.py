@@ -16,7 +16,6 @@ from engine.orchestrator.backtests import RunningBacktest
 from engine.orchestrator.parts import Parts
 from engine.orchestrator.schedule import Schedule
 from engine.orchestrator.trading import Trading
-from engine.streams.messages import WATCH, Watch
 from engine.views import ProcessSample
 
 log = logging.getLogger(__name__)
@@ -113,6 +112,9 @@ class Front:
     async def restart_processes(self, names: Sequence[str]) -> None:
         await self._parts.supervisor.restart(names)
 
+    def scale_feeds(self, count: int) -> None:
+        self._parts.feeds.choose(count)
+
     async def exchange_fault(self, fault: ExchangeFault) -> None:
         if not self._parts.venue.is_local:
             raise PaddockError("Alpaca cannot be told to fail.", "Try faults in the demo or in a replay.")
@@ -135,10 +137,10 @@ class Front:
     async def watch(self, symbol: str) -> None:
         if await self._trading_part.broker.asset(symbol) is None:
             raise DataError(f"The venue does not know {symbol}.", "Check the symbol; crypto pairs look like BTC/USD.")
-        self._parts.transport.publish(WATCH, Watch(add=[symbol]))
+        self._parts.feeds.watch(symbol)
 
     async def unwatch(self, symbol: str) -> None:
-        self._parts.transport.publish(WATCH, Watch(remove=[symbol]))
+        self._parts.feeds.unwatch(symbol)
         self._parts.market.forget(symbol)
 
     # Errors and backtests

@@ -26,19 +26,18 @@ _STATE = {"RUNNING": "good", "STARTING": "warning", "BACKOFF": "bad", "FATAL": "
 
 def feed_state(market: MarketMemory, is_open: bool | None) -> tuple[str, str]:
     """A feed that is silent in an open market is bad, even while its socket looks well."""
-    age = market.age
-    status = next(iter(market.feeds.values()), None)
+    age, feeds = market.age, list(market.feeds.values())
     if age < 0:
         return "unknown", "no market data yet"
-    connected = status is not None and status.connected
-    if status is not None and not connected:
-        return "bad", status.error or "disconnected"
+    if lost := [feed for feed in feeds if not feed.connected and feed.symbols]:
+        return "bad", lost[0].error or "disconnected"
     if is_open and age > SILENT:
         return "bad", f"silent for {age:.0f} s"
     if is_open and age > QUIET:
         return "warning", f"quiet for {age:.0f} s"
-    rate = status.message_rate if status is not None else 0.0
-    return "good", f"{rate:.0f} messages/s, {len(status.symbols) if status else 0} symbols"
+    rate, symbols = sum(feed.message_rate for feed in feeds), sum(len(feed.symbols) for feed in feeds)
+    workers = f" in {len(feeds)} feeds" if len(feeds) > 1 else ""
+    return "good", f"{rate:.0f} messages/s, {symbols} symbols{workers}"
 
 
 def write_health(

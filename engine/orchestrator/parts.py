@@ -13,11 +13,12 @@ from engine.orchestrator.backtests import BacktestDesk
 from engine.orchestrator.components import Component, Components, RecoveryLimits
 from engine.orchestrator.dead_letters import DeadLetterDesk
 from engine.orchestrator.exchange_faults import ExchangeFaults
+from engine.orchestrator.feeds import Feeds
 from engine.orchestrator.hub import HubNews, sharing
 from engine.orchestrator.incidents import IncidentDesk
 from engine.orchestrator.keeper import Keeper
 from engine.orchestrator.market import HistoryDesk, MarketMemory
-from engine.orchestrator.plan import Venue
+from engine.orchestrator.plan import Venue, feed_spec, scaling_limits
 from engine.orchestrator.projection import Projection
 from engine.orchestrator.router import Router
 from engine.orchestrator.schedule import Schedule
@@ -58,6 +59,17 @@ class Parts:
             log_folder=installation.logs,
             on_event=self.router.process,
             registry=ChildRegistry(installation.children),
+        )
+        self.feeds = Feeds(
+            settings.symbols,
+            scaling_limits(settings),
+            self.supervisor,
+            self.market,
+            self.views,
+            self.transport.publish,
+            lambda name, symbols: feed_spec(name, settings, installation, self.hub, self.venue, symbols),
+            clock,
+            settings.exchange.speed if settings.exchange.replay is not None else 1.0,
         )
         self.backtests = BacktestDesk(installation.backtests, clock, self.ids, self.router.process)
         self.components = Components(clock, _limits(settings.engine), self.router.component_failed, self._is_back)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +15,7 @@ from engine.domain.market import Timeframe
 from engine.installation import Installation
 from engine.market.history.stores import HistoryStores
 from engine.portfolio.targets import SleevePlan
+from engine.processes.autoscaler import ScalingLimits
 from engine.processes.configured import configured
 from engine.processes.specification import ProcessSpec
 from engine.risk.limits import Limits
@@ -119,25 +121,55 @@ def limits_of(settings: Settings) -> Limits:
     return Limits(**chosen)
 
 
-def plan(settings: Settings, installation: Installation, hub: HubAddress, venue: Venue) -> list[ProcessSpec]:
-    """In the order in which the window lists them."""
+def feed_spec(
+    name: str,
+    settings: Settings,
+    installation: Installation,
+    hub: HubAddress,
+    venue: Venue,
+    symbols: Callable[[str], list[str]],
+) -> ProcessSpec:
+    """`symbols` gives those of a feed, whenever it starts."""
+    return ProcessSpec(
+        name=name,
+        kind="feed",
+        group="market data",
+        settings=lambda: {
+            "name": name,
+            "hub": hub,
+            "venue": venue.address,
+            "symbols": symbols(name),
+            "feed": settings.alpaca.feed,
+            "history": history_stores(settings, installation, hub),
+        },
+        depends_on=(EXCHANGE, HUB) if venue.is_local else (HUB,),
+        critical=name == FEED,
+    )
+
+
+def scaling_limits(settings: Settings) -> ScalingLimits:
+    chosen = settings.scaling
+    local = settings.environment is Environment.DEMO
+    return ScalingLimits(
+        least=chosen.least,
+        most=chosen.most or max(10 if local else 1, chosen.least),
+        up_above=chosen.up_above,
+        down_below=chosen.down_below,
+        cool_down=chosen.cool_down_s,
+    )
+
+
+def plan(
+    settings: Settings,
+    installation: Installation,
+    hub: HubAddress,
+    venue: Venue,
+    symbols: Callable[[str], list[str]],
+) -> list[ProcessSpec]:
+    """In the order in which the window lists them. `symbols` gives those of a feed."""
     specs = [
         ProcessSpec(name=HUB, kind="hub", group="core", settings=lambda: {"hub": hub}, critical=True),
-        ProcessSpec(
-            name=FEED,
-            kind="feed",
-            group="market data",
-            settings=lambda: {
-                "name": FEED,
-                "hub": hub,
-                "venue": venue.address,
-                "symbols": settings.symbols,
-                "feed": settings.alpaca.feed,
-                "history": history_stores(settings, installation, hub),
-            },
-            depends_on=(EXCHANGE, HUB) if venue.is_local else (HUB,),
-            critical=True,
-        ),
+        feed_spec(FEED, settings, installation, hub, venue, symbols),
         ProcessSpec(
             name=RECORDER,
             kind="recorder",

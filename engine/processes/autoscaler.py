@@ -94,6 +94,8 @@ class Autoscaler:
             return None
         if self.chosen is not None:
             return self._by_hand(loads, now, at) if count != self.chosen else None
+        if count < self.limits.least:
+            return self._change(loads, self.limits.least, f"at least {self.limits.least} always run", now, at)
         self._count(loads)
         if now - self._changed < self.limits.cool_down:
             return None

@@ -119,6 +119,10 @@ class FeedStatus(msgspec.Struct, frozen=True, kw_only=True, tag="feed_status"):
     """How often each layer of the history's cache had what was looked for, and how often it was asked."""
     warm: tuple[int, int] = (0, 0)
     """Series of indicators whose values are given out, and all: one for each symbol and timeframe."""
+    behind: float = 0.0
+    """Seconds that the newest message is behind the venue's clock while messages come; 0 where they do not."""
+    standing_by: list[str] = []
+    """Symbols that are followed, are up to date and are not spoken for yet: another feed still has the word."""
 
 
 class StreamHealth(msgspec.Struct, frozen=True, kw_only=True, tag="stream_health"):
@@ -155,10 +159,18 @@ class HistoryReply(msgspec.Struct, frozen=True, kw_only=True, tag="history_reply
 
 
 class Watch(msgspec.Struct, frozen=True, kw_only=True, tag="watch"):
-    """Symbols to add to, or take out of, the feed's subscription while it runs."""
+    """Symbols to add to, or take out of, a feed's subscription while it runs.
+
+    `since` and `until` pass the word from one feed to another (see engine/market/tenure.py): times of the tape, int
+    nanoseconds UTC, 0 = at once.
+    """
 
     add: list[str] = []
     remove: list[str] = []
+    feed: str = ""
+    """For whom it is; empty for every feed."""
+    since: int = 0
+    until: int = 0
 
 
 class Signal(msgspec.Struct, frozen=True, kw_only=True):

@@ -63,12 +63,17 @@ async def main(child: Child[Settings]) -> None:
         if isinstance(message, FeedStatus):
             looked = {figures.layer: (figures.hits, figures.hits + figures.misses) for figures in past.figures}
             message = msgspec.structs.replace(message, history=looked, warm=(indicators.warm, indicators.series))
-        transport.publish(topic, message)
+        say(topic, message)
         if isinstance(message, Candles):
             indicators.take(message.timeframe, message.bars)
 
+    def say(topic: str, message: Message) -> None:
+        """But for what another feed has the word of."""
+        if (own := feed.tenure.ours(message, feed.tape_now)) is not None:
+            transport.publish(topic, own)
+
     feed = Feed(settings.name, settings.feed, rest, publish, child.clock, make_sources, past)
-    indicators = LiveIndicators(feed.newest_closed, transport.publish, day_start)
+    indicators = LiveIndicators(feed.newest_closed, say, day_start)
     background: set[asyncio.Task[None]] = set()
 
     def spawn(work: Coroutine[Any, Any, None]) -> None:
@@ -87,10 +92,21 @@ async def main(child: Child[Settings]) -> None:
                 message = delivery.message
                 if isinstance(message, HistoryRequest):
                     spawn(feed.answer(message))
-                elif isinstance(message, Watch):
-                    indicators.unwatch(message.remove)
-                    await feed.unwatch(message.remove)
-                    await watch(message.add)
+                elif isinstance(message, Watch) and message.feed in ("", settings.name):
+                    await follow(message)
+
+    async def follow(message: Watch) -> None:
+        feed.tenure.begin(message.add, message.since)
+        await watch(message.add)
+        if message.until:
+            feed.tenure.end(message.remove, message.until)
+        else:
+            await let_go(message.remove)
+
+    async def let_go(symbols: list[str]) -> None:
+        indicators.unwatch(symbols)
+        await feed.unwatch(symbols)
+        feed.tenure.forget(symbols)
 
     async def flush() -> None:
         counted, round_ = 0, 0
@@ -102,6 +118,8 @@ async def main(child: Child[Settings]) -> None:
                 feed.flush_candles()
             if round_ % round(STATUS_EVERY / QUOTES_EVERY) == 0:
                 feed.flush_status()
+                await let_go(feed.tenure.over(feed.tape_now))
+                feed.tenure.settle(feed.tape_now)
                 child.progress(feed.messages - counted)
                 counted = feed.messages
 

@@ -121,6 +121,9 @@ class ScriptedEngine:
 
         return record
 
+    def scale_feeds(self, count: int) -> None:
+        self.asked.append(("scale_feeds", count))
+
     def process_history(self, name: str) -> list[ProcessSample]:
         return [ProcessSample(float(second), second % 7, 5e7 + second * 1e5, 100.0) for second in range(90)]
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QItemSelectionModel, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel, QMessageBox, QPushButton, QTabWidget
+from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QMessageBox, QPushButton, QTabWidget
 
 from console.models.grouped import ROWS_ROLE, GroupedModel
 from console.models.table import Column
@@ -181,3 +181,17 @@ def test_a_selection_stays_on_its_row_while_groups_come_before_it(qapp: QApplica
     }
     assert names == {"group a 2": 2, "group b 1": 1, "group m 1": 1}
     tree.deleteLater()
+
+
+def test_the_number_of_feeds_is_chosen_from_the_window(run: Run, panel: Processes, engine: ScriptedEngine) -> None:
+    async def main() -> None:
+        engine.views.summary.feeds_most = 3
+        panel.tick()
+        box = panel.findChild(QComboBox, "processes.feeds")
+        assert box is not None and [box.itemText(place) for place in range(box.count())] == ["By load", "1", "2", "3"]
+        box.setCurrentIndex(2)
+        box.activated.emit(2)
+        await until(lambda: engine.asked)
+
+    run(main())
+    assert engine.asked == [("scale_feeds", 2)]

@@ -1,0 +1,92 @@
+"""Feed workers are added and taken away under a real engine: every second that traded is said, and none of them twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from engine.domain.errors import ConfigurationError
+from engine.domain.market import NANOSECONDS, Timeframe, is_crypto
+from engine.market.hours import RoundTheClock
+from engine.market.recorded import build_candles
+from engine.market.rest import MarketRest
+from engine.orchestrator import TradingEngine
+from engine.streams.messages import CANDLES, Candles
+from tests.e2e.test_engine import LONGEST, running
+from tests.waiting import until
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+
+Seconds = Counter[tuple[str, int]]
+
+
+def feeds(engine: TradingEngine) -> list[str]:
+    return [row.name for row in engine.views.processes if row.kind == "feed" and row.state == "RUNNING"]
+
+
+async def listen(engine: TradingEngine, found: Seconds) -> None:
+    """Count the closed bars of a second, the first time each is said by a feed."""
+    async for batch in engine._parts.transport.subscribe([CANDLES + Timeframe.SECOND_1.value]):
+        for delivery in batch:
+            assert isinstance(delivery.message, Candles)
+            for bar in delivery.message.bars:
+                if bar.closed and bar.revision == 0:
+                    found[bar.symbol, bar.timestamp // NANOSECONDS] += 1
+
+
+async def traded(engine: TradingEngine, first: int, last: int) -> set[tuple[str, int]]:
+    """The seconds of stocks in which the exchange's own tape has a bar, by the feed's own builder."""
+    address = engine._parts.venue.address
+    rest = MarketRest(address.data_url, address.trading_url, address.key, address.secret, "iex")
+    stocks = [symbol for symbol in engine._parts.settings.symbols if not is_crypto(symbol)]
+    try:
+        tapes = [await rest.newest_trades(symbol, first * NANOSECONDS, 10_000) for symbol in stocks]
+    finally:
+        await rest.close()
+    prints = sorted((trade for tape in tapes for trade in tape), key=lambda trade: trade.timestamp)
+    bars = build_candles(prints, Timeframe.SECOND_1, RoundTheClock())
+    return {(symbol, at // NANOSECONDS) for symbol, at in bars if at // NANOSECONDS < last}
+
+
+async def test_symbols_move_between_feeds_and_no_second_is_lost_or_said_twice(tmp_path: Path) -> None:
+    async with running(tmp_path) as engine:
+        found: Seconds = Counter()
+        listening = asyncio.create_task(listen(engine, found))
+        await until(lambda: len(found) > 8, LONGEST)
+        first = max(second for _, second in found) + 2
+        engine.scale_feeds(2)
+        await until(lambda: len(engine.views.scaling) == 1, 60)
+        assert feeds(engine) == ["feed", "feed-2"]
+        held = {name: engine._parts.feeds.symbols_of(name) for name in feeds(engine)}
+        assert sorted(symbol for own in held.values() for symbol in own) == sorted(engine._parts.settings.symbols)
+        assert all(held.values())
+        engine.scale_feeds(1)
+        await until(lambda: len(engine.views.scaling) == 2, 60)
+        await until(lambda: feeds(engine) == ["feed"], LONGEST)
+        back = max(second for _, second in found)
+        await until(lambda: max(second for _, second in found) > back + 5, LONGEST)
+        listening.cancel()
+        expected = await traded(engine, first, back)
+        said = {key: count for key, count in found.items() if first <= key[1] < back and not is_crypto(key[0])}
+        assert [key for key, count in said.items() if count > 1] == []
+        assert expected - set(said) == set()
+        assert [row.reason for row in engine.views.scaling] == ["chosen by a person"] * 2
+
+
+async def test_a_feed_that_is_stopped_gives_its_symbols_back_and_wishes_beyond_the_limits_are_refused(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path) as engine:
+        with pytest.raises(ConfigurationError, match="11 workers"):
+            engine.scale_feeds(11)
+        engine.scale_feeds(2)
+        await until(lambda: len(engine.views.scaling) == 1, 60)
+        engine.scale_feeds(0)
+        await engine.stop_processes(["feed-2"])
+        await until(lambda: feeds(engine) == ["feed"] and engine.views.processes.get("feed-2") is None, LONGEST)
+        assert sorted(engine._parts.feeds.symbols_of("feed")) == sorted(engine._parts.settings.symbols)
+        mark = engine.views.quotes.get("SPY")
+        await until(lambda: engine.views.quotes.get("SPY") is not mark, LONGEST)
