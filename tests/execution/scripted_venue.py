@@ -141,6 +141,7 @@ class ScriptedVenue:
             client_order_id=order.client_order_id, venue_order_id=f"v{len(self.orders)}", symbol=order.symbol,
             side=order.side, quantity=order.quantity, type=order.type, time_in_force=order.time_in_force,
             status=OrderStatus.NEW, limit_price=order.limit_price, created_at=self._clock.now(),
+            order_class=order.order_class,
         )  # fmt: skip
         self._tell("new", accepted)
         if order.type is OrderType.MARKET:

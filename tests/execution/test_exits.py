@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from engine.broker.base import VenueOrder
-from engine.domain.orders import Order, OrderChanges, OrderRequest, OrderStatus, OrderType, Role, Side
+from engine.domain.orders import Order, OrderChanges, OrderClass, OrderRequest, OrderStatus, OrderType, Role, Side
 from engine.exchange.server import ExchangeServer
 from engine.portfolio.positions import EXTERNAL_SLEEVE
 from tests.execution.conftest import Desk, buy, fault
@@ -181,12 +181,12 @@ def with_exits() -> OrderRequest:
 
 
 def add_exit(venue: ScriptedVenue, parent: VenueOrder) -> VenueOrder:
-    """As the venue makes it: an id of its own, and nothing that says whose it is."""
+    """As the venue makes it: an id of its own, the class of its group, and nothing that says whose it is."""
     number = len(venue.orders)
     return venue.accept(
         Order(
             client_order_id=f"made-by-the-venue-{number}", symbol=parent.symbol, side=parent.side.opposite,
             quantity=parent.quantity, type=OrderType.LIMIT, time_in_force=parent.time_in_force, sleeve="",
-            created_at=0, limit_price=Decimal(120),
+            created_at=0, limit_price=Decimal(120), order_class=OrderClass.BRACKET,
         )
     )  # fmt: skip
