@@ -9,7 +9,7 @@ from typing import Protocol
 import msgspec
 
 from engine.backtest.result import BacktestResult, BacktestSpec, Progress
-from engine.domain.market import Bar, Timeframe
+from engine.domain.market import Bar, IndicatorValues, Timeframe
 from engine.domain.orders import OrderChanges, OrderRequest
 from engine.views import ProcessSample, Views
 
@@ -188,6 +188,10 @@ class EngineControl(Protocol):
 
     def live_bars(self, symbol: str, timeframe: Timeframe, after: int) -> list[Bar]:
         """Bars (closed, and the growing one last) that start at or after `after`, from the engine's own memory."""
+        ...
+
+    def indicators(self, symbol: str, timeframe: Timeframe, after: int) -> list[IndicatorValues]:
+        """After closed bars that start at or after `after`, oldest first; none of 1s and 4h."""
         ...
 
     async def watch(self, symbol: str) -> None:

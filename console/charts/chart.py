@@ -15,9 +15,10 @@ from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 from console import format
 from console.charts.axes import BarTimeAxis, ValueAxis, style_axis
 from console.charts.candles import CandleItem, VolumeItem
+from console.charts.overlay import Overlay
 from console.charts.series import BarSeries
 from console.theme import SMALL, font, tokens
-from engine.domain.market import NANOSECONDS, Bar
+from engine.domain.market import NANOSECONDS, Bar, IndicatorValues
 from engine.views import FillRow
 
 IN_SIGHT = 140
@@ -66,6 +67,17 @@ class Chart(QWidget):
         if self.series.update(bars):
             self._redraw()
 
+    def set_indicators(self, values: Sequence[IndicatorValues]) -> None:
+        """Those of the symbol and timeframe in the chart, oldest first."""
+        if self.overlay.set_values(values) and len(self.series):
+            self._write_legend()
+
+    def show_indicator(self, name: str, shown: bool) -> None:
+        """One of `overlay.KINDS`."""
+        self.overlay.show(name, shown)
+        if len(self.series):
+            self._write_legend()
+
     def set_fills(self, fills: Sequence[FillRow]) -> None:
         """Those of the symbol in the chart."""
         self._fills = list(fills)
@@ -94,6 +106,7 @@ class Chart(QWidget):
         )
         self._place_overlay()
         self._draw_marks()
+        self.overlay.restyle()
         self._candles.update()
         self._volumes.update()
 
@@ -122,6 +135,7 @@ class Chart(QWidget):
         )
         self._candles, self._volumes = CandleItem(self.series), VolumeItem(self.series)
         self._prices.addItem(self._candles)
+        self.overlay = Overlay(self._prices, self.series)
         self._volume.addItem(self._volumes)
         self._graphics.ci.layout.setRowStretchFactor(0, 4)
         self._graphics.ci.layout.setRowStretchFactor(1, 1)
@@ -160,6 +174,7 @@ class Chart(QWidget):
         self._candles.changed()
         self._volumes.changed()
         self._draw_marks()
+        self.overlay.redraw()
         count = len(self.series)
         if not count:
             self._last.hide()
@@ -234,4 +249,7 @@ class Chart(QWidget):
             for letter, name in (("O", "open"), ("H", "high"), ("L", "low"), ("C", "close"))
         ]
         parts.append(f"<span style='color:{t.muted}'>V</span> {format.compact(values['volume'])}")
-        self._legend.setText(f"<span style='color:{t.muted}'>{at:%d %b %H:%M:%S}</span>&nbsp; " + "&nbsp; ".join(parts))
+        text = f"<span style='color:{t.muted}'>{at:%d %b %H:%M:%S}</span>&nbsp; " + "&nbsp; ".join(parts)
+        indicators = self.overlay.words(float(self.series.column("time")[position]))
+        self._legend.setText(f"{text}<br>{indicators}" if indicators else text)
+        self._legend.adjustSize()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtWidgets import QLineEdit, QPushButton, QTabWidget, QWidget
+from PySide6.QtWidgets import QLineEdit, QMenu, QPushButton, QTabWidget, QWidget
 
 from console import format
 from console.charts.chart import Chart
+from console.charts.overlay import KINDS
 from console.models.table import Column, TableModel
 from console.once import Once
 from console.panels.base import Panel
@@ -79,6 +80,7 @@ class Trading(Panel):
 
     def tick(self) -> None:
         self.ticket.tick()
+        self._show_indicators()
         self._say_why_quiet()
         open_orders = sum(order.is_open for order in self.views.orders)
         for position, (name, count) in enumerate(
@@ -120,7 +122,23 @@ class Trading(Panel):
             one.setChecked(timeframe is self._timeframe)
             one.clicked.connect(lambda _=False, timeframe=timeframe: self._choose(timeframe))
             self._buttons[timeframe] = one
-        return card(row(self._heading, self._last, None, *self._buttons.values()), self.chart, stretch=1)
+        return card(
+            row(self._heading, self._last, None, *self._buttons.values(), self._indicators_button()),
+            self.chart,
+            stretch=1,
+        )
+
+    def _indicators_button(self) -> QPushButton:
+        """A menu of what is drawn and read out; the feed gives values of 1m, 5m, 15m, 1h and 1d."""
+        found = button("Indicators", "trading.indicators", "flat", tooltip="Choose the indicators in the chart")
+        menu = QMenu(found)
+        for kind in KINDS:
+            action = menu.addAction(kind.title)
+            action.setCheckable(True)
+            action.setChecked(kind.name in self.chart.overlay.shown)
+            action.toggled.connect(lambda shown, name=kind.name: self.chart.show_indicator(name, shown))
+        found.setMenu(menu)
+        return found
 
     def _lists(self) -> QWidget:
         views = self.views
@@ -168,6 +186,7 @@ class Trading(Panel):
         self._loading += 1
         self._heading.setText(self._symbol)
         self.chart.set_bars([])
+        self.chart.set_indicators([])
         self._draw_fills()
         self.chart.say("Loading…")
         self.tasks.spawn(self._load_history(self._loading), f"history of {self._symbol}")
@@ -184,7 +203,12 @@ class Trading(Panel):
         if number == self._loading:
             self._loaded = True
             self.chart.set_bars(bars)
+            self._show_indicators()
             self.chart.say("" if bars else f"No bars of {self._timeframe.value} for {self._symbol} yet.")
+
+    def _show_indicators(self) -> None:
+        if self._loaded and self._symbol:
+            self.chart.set_indicators(self.control.indicators(self._symbol, self._timeframe, 0))
 
     def _draw_fills(self) -> None:
         self.chart.set_fills([fill for fill in self.views.fills if fill.symbol == self._symbol])

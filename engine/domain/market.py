@@ -97,6 +97,27 @@ class Bar(msgspec.Struct, frozen=True, array_like=True, gc=False):
     revision: int = 0
 
 
+class IndicatorValues(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The indicators of one symbol after its closed bar that began at `timestamp`; again when that bar is revised.
+
+    All are in the price's unit except `rsi` (0 to 100). Lengths are in engine/market/indicators/parameters.py.
+    """
+
+    symbol: str
+    timestamp: int
+    sma: float
+    ema: float
+    rsi: float
+    macd: float
+    macd_signal: float
+    macd_histogram: float
+    bollinger_upper: float
+    bollinger_middle: float
+    bollinger_lower: float
+    atr: float
+    vwap: float
+
+
 def is_crypto(symbol: str) -> bool:
     """Alpaca writes crypto pairs with a slash, such as BTC/USD."""
     return "/" in symbol

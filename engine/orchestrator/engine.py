@@ -29,6 +29,7 @@ from engine.streams.messages import (
     CANDLES,
     FEED_STATUS,
     HISTORY_REPLY,
+    INDICATORS,
     QUOTES,
     RECORDER_STATUS,
     SIGNALS,
@@ -187,7 +188,7 @@ class TradingEngine(Front):
             raise UnavailableError(f"{name} did not start: {said}", "See its log in the data folder under logs.")
 
     def _listen(self) -> None:
-        topics = [QUOTES, CANDLES, FEED_STATUS, RECORDER_STATUS, SIGNALS, BOT_STATUS, HISTORY_REPLY + NAME]
+        topics = [QUOTES, CANDLES, INDICATORS, FEED_STATUS, RECORDER_STATUS, SIGNALS, BOT_STATUS, HISTORY_REPLY + NAME]
         subscription = self._parts.transport.subscribe(topics)
 
         async def listen() -> None:

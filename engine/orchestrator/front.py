@@ -9,7 +9,7 @@ from engine.backtest.result import BacktestResult, BacktestSpec
 from engine.control import EmergencyReport, ExchangeFault, Hop, LogLine, Placed, Verdict
 from engine.domain.errors import DataError, PaddockError, UnavailableError
 from engine.domain.events import Severity, TradingState
-from engine.domain.market import Bar, Timeframe
+from engine.domain.market import Bar, IndicatorValues, Timeframe
 from engine.domain.orders import OrderChanges, OrderRequest
 from engine.execution.trading import TradingCore
 from engine.orchestrator.backtests import RunningBacktest
@@ -133,6 +133,9 @@ class Front:
 
     def live_bars(self, symbol: str, timeframe: Timeframe, after: int) -> list[Bar]:
         return self._parts.market.bars(symbol, timeframe, after)
+
+    def indicators(self, symbol: str, timeframe: Timeframe, after: int) -> list[IndicatorValues]:
+        return self._parts.market.indicators.of(symbol, timeframe, after)
 
     async def watch(self, symbol: str) -> None:
         if await self._trading_part.broker.asset(symbol) is None:

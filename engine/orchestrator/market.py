@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterable, Sequence
 from engine.clock import Clock, IdFactory
 from engine.domain.errors import UnavailableError
 from engine.domain.market import Bar, Timeframe
+from engine.orchestrator.indicators import IndicatorMemory
 from engine.streams.messages import (
     HISTORY_REQUEST,
     Candles,
     FeedStatus,
     HistoryReply,
     HistoryRequest,
+    Indicators,
     Message,
     Quotes,
     QuoteState,
@@ -37,6 +39,7 @@ class MarketMemory:
         self._clock = clock
         self._received: dict[str, float] = {}
         self._bars: dict[tuple[str, Timeframe], OrderedDict[int, Bar]] = {}
+        self.indicators = IndicatorMemory()
         self.feeds: dict[str, FeedStatus] = {}
         self.recorder: RecorderStatus | None = None
         self.last_quote_at = -1.0
@@ -49,6 +52,8 @@ class MarketMemory:
                 self._take_quotes(message.quotes)
             case Candles():
                 self._take_bars(message.bars)
+            case Indicators():
+                self.indicators.take(message.timeframe, message.values)
             case FeedStatus():
                 self.feeds[message.feed] = message
             case RecorderStatus():
@@ -118,6 +123,7 @@ class MarketMemory:
 
     def forget(self, symbol: str) -> None:
         self._quotes.remove(symbol)
+        self.indicators.forget(symbol)
         for key in [key for key in self._bars if key[0] == symbol]:
             del self._bars[key]
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import msgspec
 
-from engine.domain.market import Bar, Timeframe
+from engine.domain.market import Bar, IndicatorValues, Timeframe
 
 CANDLES = "candles."
 INDICATORS = "indicators."
@@ -39,27 +39,6 @@ class Candles(msgspec.Struct, frozen=True, tag="candles"):
 
     timeframe: Timeframe
     bars: list[Bar]
-
-
-class IndicatorValues(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """The indicators of one symbol after its closed bar that began at `timestamp`; again when that bar is revised.
-
-    All are in the price's unit except `rsi` (0 to 100). Lengths are in engine/market/indicators/parameters.py.
-    """
-
-    symbol: str
-    timestamp: int
-    sma: float
-    ema: float
-    rsi: float
-    macd: float
-    macd_signal: float
-    macd_histogram: float
-    bollinger_upper: float
-    bollinger_middle: float
-    bollinger_lower: float
-    atr: float
-    vwap: float
 
 
 class Indicators(msgspec.Struct, frozen=True, tag="indicators"):

@@ -11,7 +11,7 @@ from engine.backtest.result import BacktestResult, BacktestSpec
 from engine.control import EmergencyReport, ExchangeFault, Hop, LogLine, Placed, Verdict
 from engine.domain.errors import UnavailableError
 from engine.domain.events import Severity
-from engine.domain.market import Bar, Timeframe
+from engine.domain.market import Bar, IndicatorValues, Timeframe
 from engine.domain.orders import OrderChanges, OrderRequest
 from engine.views import (
     ActivityRow,
@@ -177,6 +177,11 @@ class ScriptedEngine:
 
     def live_bars(self, symbol: str, timeframe: Timeframe, after: int) -> list[Bar]:
         return []
+
+    def indicators(self, symbol: str, timeframe: Timeframe, after: int) -> list[IndicatorValues]:
+        numbers = (100.5, 100.4, 55.0, 0.1, 0.2, -0.1, 102.0, 100.5, 99.0, 1.5, 100.3)
+        starts = (10**18 + n * timeframe.nanoseconds for n in range(50, 200))
+        return [IndicatorValues(symbol, at, *numbers) for at in starts if at >= after]
 
     def resolve_error(self, fingerprint: str) -> None:
         self.asked.append(("resolve_error", fingerprint))

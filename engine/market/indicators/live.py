@@ -11,11 +11,11 @@ from enum import StrEnum
 import numpy as np
 
 from engine.domain.errors import DataError, PaddockError
-from engine.domain.market import NANOSECONDS, Bar, Timeframe
+from engine.domain.market import NANOSECONDS, Bar, IndicatorValues, Timeframe
 from engine.market.indicators.kept import KeptBars
 from engine.market.indicators.parameters import IndicatorParameters
 from engine.market.indicators.table import FloatArray, IndicatorTable
-from engine.streams.messages import INDICATORS, Indicators, IndicatorValues, Message
+from engine.streams.messages import INDICATORS, Indicators, Message
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +26,8 @@ DAY = 86_400 * NANOSECONDS
 PACE = 0.25
 """Seconds between two requests for history, so that warming up leaves the venue's limit to others."""
 RETRY = 10.0
+SHOWN = 500
+"""Values given out at once after a warm-up: as many as a chart shows bars."""
 
 Publish = Callable[[str, Message], None]
 Ask = Callable[[str, Timeframe, int], Awaitable[Sequence[Bar]]]
@@ -74,7 +76,7 @@ class LiveIndicators:
         for timeframe in TIMEFRAMES:
             for symbol in names:
                 if (timeframe, symbol) not in self._series:
-                    self._series[timeframe, symbol] = _Series(timeframe, self._parameters.warm_up)
+                    self._series[timeframe, symbol] = _Series(timeframe, self._parameters.warm_up + SHOWN - 1)
                     self._want(timeframe, symbol)
 
     def unwatch(self, symbols: Iterable[str]) -> None:
@@ -137,7 +139,7 @@ class LiveIndicators:
         series.kept.put_below(bars)
         series.state = State.SHORT
         if len(series.kept):
-            self._replay(timeframe, symbol, series.kept.newest)
+            self._replay(timeframe, symbol, int(series.kept.times[-SHOWN:][0]))
 
     def _bars_of_the_day(self, timeframe: Timeframe, symbol: str, newest: Bar) -> int:
         return (newest.timestamp - self._day_start(symbol, newest.timestamp)) // timeframe.nanoseconds + 1
@@ -167,7 +169,7 @@ class LiveIndicators:
         except DataError as error:
             self._begin_anew(timeframe, symbol, error)
             return
-        first = int(np.searchsorted(times, since))
+        first = max(int(np.searchsorted(times, since)), self._enough(self._series[timeframe, symbol]) - 1)
         self._give_out(timeframe, [(symbol, int(times[i]), values[i]) for i in range(first, len(times))])
 
     def _give_out(self, timeframe: Timeframe, found: Iterable[tuple[str, int, FloatArray]]) -> None:
@@ -176,18 +178,21 @@ class LiveIndicators:
             series = self._series[timeframe, symbol]
             if series.state is not State.WARM:
                 count = self._tables[timeframe].count(symbol)
-                enough = self._parameters.lookback if series.whole else self._parameters.warm_up
-                series.state = State.WARM if count >= enough else State.SHORT
+                series.state = State.WARM if count >= self._enough(series) else State.SHORT
             if series.state is State.WARM and np.isfinite(values).all():
                 said.append(IndicatorValues(symbol, at, *values.tolist()))
         if said:
             self._publish(INDICATORS + timeframe.value, Indicators(timeframe, said))
 
+    def _enough(self, series: _Series) -> int:
+        """Bars from which on values are given out."""
+        return self._parameters.lookback if series.whole else self._parameters.warm_up
+
     def _begin_anew(self, timeframe: Timeframe, symbol: str, error: DataError) -> None:
         """A bar was refused: nothing is given out until history was read again."""
         self.refused += 1
         log.error("%s", error.message, extra={"remedy": "Its history is read again.", "category": "data"})
-        self._series[timeframe, symbol] = _Series(timeframe, self._parameters.warm_up)
+        self._series[timeframe, symbol] = _Series(timeframe, self._parameters.warm_up + SHOWN - 1)
         self._tables[timeframe].forget(symbol)
         self._want(timeframe, symbol)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from math import isfinite
 
-from engine.domain.market import NANOSECONDS, Bar
-from engine.streams.messages import FeedStatus, Indicators, IndicatorValues, QuoteState, Signal
+from engine.domain.market import NANOSECONDS, Bar, IndicatorValues
+from engine.streams.messages import FeedStatus, Indicators, QuoteState, Signal
 
 Row = tuple[object, ...]
 

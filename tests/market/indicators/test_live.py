@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.domain.errors import UnavailableError
-from engine.domain.market import NANOSECONDS, Bar, Timeframe
+from engine.domain.market import NANOSECONDS, Bar, IndicatorValues, Timeframe
 from engine.market.indicators import live as live_module
 from engine.market.indicators.kept import KeptBars
 from engine.market.indicators.live import LiveIndicators
 from engine.market.indicators.parameters import IndicatorParameters
 from engine.market.indicators.table import IndicatorTable
-from engine.streams.messages import Candles, Indicators, IndicatorValues, Message
+from engine.streams.messages import Candles, Indicators, Message
 from tests.market.conftest import exchange, running
 from tests.waiting import until
 
@@ -85,6 +85,7 @@ def compiled() -> None:
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_module, "PACE", 0.0)
     monkeypatch.setattr(live_module, "RETRY", 0.01)
+    monkeypatch.setattr(live_module, "SHOWN", 1)
     monkeypatch.setattr(live_module, "TIMEFRAMES", (M1,))
 
 
@@ -110,6 +111,22 @@ async def test_the_first_value_comes_after_the_warm_up_and_is_that_of_the_whole_
             live.take(M1, [bar])
     whole = expected(bars)
     assert desk.latest == {bar.timestamp: whole[bar.timestamp] for bar in bars[151:]}
+
+
+async def test_what_a_chart_shows_is_given_out_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_module, "SHOWN", 40)
+    bars = tape(200)
+    desk = Desk(bars)
+    async with warming(desk, "SPY") as live:
+        await until(lambda: live.warm == 1)
+    whole = expected(bars)
+    assert list(desk.latest) == [bar.timestamp for bar in bars[-40:]]
+    for at, values in desk.latest.items():
+        np.testing.assert_allclose(
+            [values.ema, values.rsi, values.macd_signal, values.atr],
+            [whole[at].ema, whole[at].rsi, whole[at].macd_signal, whole[at].atr],
+            rtol=1e-9,
+        )
 
 
 async def test_history_is_asked_for_again_until_it_answers_and_all_that_came_meanwhile_counts() -> None:
