@@ -6,7 +6,7 @@ the board is drained, however many messages came in between.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from engine.domain.market import Timeframe
 from engine.market.candles import Candles
@@ -30,9 +30,12 @@ class Board:
         self._normaliser = normaliser
         self._seeds: dict[str, _Seed] = {}
         self._dirty: set[str] = set()
+        """Changed by something else than a message."""
+        self._told: dict[str, int] = {}
+        """The newest time of each symbol when it was last drained."""
 
-    def touch(self, symbols: Iterable[str]) -> None:
-        self._dirty.update(symbols)
+    def touch(self, symbol: str) -> None:
+        self._dirty.add(symbol)
 
     def seed(self, symbol: str, last: float, previous_close: float, day: int, day_volume: float) -> None:
         """What a snapshot knows of the day that began at `day`; a live last price is newer and stays."""
@@ -42,12 +45,19 @@ class Board:
 
     def forget(self, symbol: str) -> None:
         self._seeds.pop(symbol, None)
+        self._told.pop(symbol, None)
         self._dirty.discard(symbol)
 
     def drain(self) -> list[QuoteState]:
         """The states that changed since the last call."""
-        dirty, self._dirty = self._dirty, set()
-        return [self._state(symbol, candles) for symbol in sorted(dirty) if (candles := self._candles.get(symbol))]
+        changed: list[QuoteState] = []
+        for symbol, candles in self._candles.items():
+            now = self._normaliser.time_of(symbol)
+            if symbol in self._dirty or self._told.get(symbol, 0) != now:
+                self._told[symbol] = now
+                changed.append(self._state(symbol, candles))
+        self._dirty.clear()
+        return changed
 
     def _state(self, symbol: str, candles: Candles) -> QuoteState:
         seed = self._seeds.setdefault(symbol, _Seed())

@@ -92,7 +92,7 @@ class CatchUp:
         new = self._normaliser.trades(trades)
         bars += candles.add(new)
         bars += candles.close_before(max(self._normaliser.newest, now))
-        self._board.touch((symbol,))
+        self._board.touch(symbol)
         if since < 0:
             return []
         self.filled += len(new) + len(minutes)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from operator import mul
 
 from engine.domain.market import Bar, Timeframe, Trade
-from engine.market.normaliser.conditions import HIGH_LOW, LAST, VOLUME, updates
+from engine.market.normaliser.conditions import ALL, HIGH_LOW, LAST, VOLUME, updates
 
 LATE = float("inf")
 
@@ -34,28 +35,42 @@ class Fold:
         """Whether a print that may be the last price was in it: without one there is no candle."""
         return self.close_at >= 0
 
-    def add(self, trades: Iterable[Trade]) -> None:
-        volume, turnover, count = self.volume, self.turnover, self.count
-        for trade in trades:
-            effect = updates(trade.tape, trade.conditions)
-            price = trade.price
-            if effect & VOLUME:
-                size = trade.size
-                volume += size
-                turnover += price * size
-                count += 1
-            if effect & HIGH_LOW:
-                if price > self.high:
-                    self.high = price
-                if price < self.low:
-                    self.low = price
-            if effect & LAST:
-                at = trade.timestamp
-                if at > self.close_at or (at == self.close_at and trade.trade_id >= self.close_id):
-                    self.close, self.close_at, self.close_id = price, at, trade.trade_id
-                if self.open_at < 0 or at < self.open_at or (at == self.open_at and trade.trade_id < self.open_id):
-                    self.open, self.open_at, self.open_id = price, at, trade.trade_id
-        self.volume, self.turnover, self.count = volume, turnover, count
+    def add(self, trades: Sequence[Trade]) -> None:
+        """In one go when all are ordinary and in order, as nearly all are; else one by one."""
+        times = [trade.timestamp for trade in trades]
+        tape = trades[0].tape  # that of the symbol
+        ordinary = all(updates(tape, conditions) == ALL for conditions in {trade.conditions for trade in trades})
+        if ordinary and times[0] > self.close_at and times == sorted(times) and _distinct_ends(times):
+            self._add_in_order(trades, times)
+        else:
+            for trade in trades:
+                self._add_one(trade)
+
+    def _add_in_order(self, trades: Sequence[Trade], times: Sequence[int]) -> None:
+        prices = [trade.price for trade in trades]
+        sizes = [trade.size for trade in trades]
+        self.volume += sum(sizes)
+        self.turnover += sum(map(mul, prices, sizes))
+        self.count += len(trades)
+        self.high = max(self.high, *prices)
+        self.low = min(self.low, *prices)
+        if self.open_at < 0:
+            self.open, self.open_at, self.open_id = prices[0], times[0], trades[0].trade_id
+        self.close, self.close_at, self.close_id = prices[-1], times[-1], trades[-1].trade_id
+
+    def _add_one(self, trade: Trade) -> None:
+        effect, price, at = updates(trade.tape, trade.conditions), trade.price, trade.timestamp
+        if effect & VOLUME:
+            self.volume += trade.size
+            self.turnover += price * trade.size
+            self.count += 1
+        if effect & HIGH_LOW:
+            self.high, self.low = max(self.high, price), min(self.low, price)
+        if effect & LAST:
+            if at > self.close_at or (at == self.close_at and trade.trade_id >= self.close_id):
+                self.close, self.close_at, self.close_id = price, at, trade.trade_id
+            if self.open_at < 0 or at < self.open_at or (at == self.open_at and trade.trade_id < self.open_id):
+                self.open, self.open_at, self.open_id = price, at, trade.trade_id
 
     def join(self, later: Fold) -> None:
         """Add a fold of a later time."""
@@ -71,16 +86,14 @@ class Fold:
                 self.open, self.open_at = later.open, later.open_at
             self.close, self.close_at = later.close, later.close_at
 
-    def take_back(self, trade: Trade) -> None:
-        """The volume of a print that is no longer kept; its prices stay until the venue's own bar comes."""
-        if updates(trade.tape, trade.conditions) & VOLUME:
-            self.volume = max(self.volume - trade.size, 0.0)
-            self.turnover = max(self.turnover - trade.price * trade.size, 0.0)
-            self.count = max(self.count - 1, 0)
-
     def bar(self, symbol: str, timeframe: Timeframe, start: int, closed: bool, revision: int = 0) -> Bar:
         volume = self.volume
         return Bar(
             symbol, timeframe, start, self.open, max(self.high, self.open), min(self.low, self.open), self.close,
             volume, self.count, self.turnover / volume if volume else self.close, closed, revision,
         )  # fmt: skip
+
+
+def _distinct_ends(times: Sequence[int]) -> bool:
+    """Whether first and last alone have their time, so that no id has to decide."""
+    return len(times) == 1 or (times[0] != times[1] and times[-1] != times[-2])

@@ -40,45 +40,56 @@ class Frame(Batch, kw_only=True):
 
 def decode(*frames: bytes | str) -> Frame:
     """All of `frames` as one. Never raises: what cannot be read is counted in `rejected`."""
-    trades: list[Trade] = []
-    quotes: list[Quote] = []
-    others: list[Any] = []
     frame = Frame()
+    messages: list[Any] = []
     for data in frames:
-        for message in _messages(data, frame):
-            kind = type(message)
-            if kind is wire.StreamTrade:
-                try:
-                    message.timestamp = _time(message.stamp)
-                except ValueError:
-                    frame.rejected += 1
-                    continue
-                message.stamp = _UNPACKED  # it would keep the whole frame in memory for as long as the trade lives
-                trades.append(message)
-            elif kind is wire.StreamQuote:
-                try:
-                    message.timestamp = _time(message.stamp)
-                except ValueError:
-                    frame.rejected += 1
-                    continue
-                message.stamp = _UNPACKED
-                quotes.append(message)
-            else:
-                others.append(message)
-    frame.trades, frame.quotes = trades, quotes
-    if others:
-        _sort(others, frame)
+        if isinstance(data, str):
+            frame.rejected += 1
+            continue
+        try:
+            messages += _decode_all(data)
+        except _UNREADABLE:
+            messages += _one_by_one(data, frame)
+    _unpack(messages, frame)
     return frame
 
 
-def _messages(data: bytes | str, frame: Frame) -> list[Any]:
-    if isinstance(data, str):
-        frame.rejected += 1
-        return []
+def _unpack(messages: list[Any], frame: Frame) -> None:
+    """Trades and quotes with their times; one loop, because this is what the feed does most."""
+    trades: list[Trade] = []
+    quotes: list[Quote] = []
+    others: list[Any] = []
+    unpack, trade_kind, quote_kind, stamp_head = _unpack_stamp, wire.StreamTrade, wire.StreamQuote, _STAMP
+    for message in messages:
+        kind = type(message)
+        if kind is not trade_kind and kind is not quote_kind:
+            others.append(message)
+            continue
+        try:
+            head, upper, lower = unpack(message.stamp)
+        except struct.error:
+            head = 0
+        if head == stamp_head and not upper & 3:
+            message.timestamp = lower * 1_000_000_000 + (upper >> 2)
+        elif not _read_rare_time(message):
+            frame.rejected += 1
+            continue
+        if kind is trade_kind:
+            message.stamp = _UNPACKED  # it would keep the whole frame in memory for as long as the trade lives
+            trades.append(message)
+        else:
+            quotes.append(message)
+    frame.trades, frame.quotes = trades, quotes
+    if others:
+        _sort(others, frame)
+
+
+def _read_rare_time(message: wire.StreamTrade | wire.StreamQuote) -> bool:
     try:
-        return _decode_all(data)
-    except _UNREADABLE:
-        return list(_one_by_one(data, frame))
+        message.timestamp = _rare_time(message.stamp)
+    except ValueError:
+        return False
+    return True
 
 
 def _one_by_one(data: bytes, frame: Frame) -> Iterable[Any]:
@@ -136,7 +147,7 @@ def _bar(message: wire.StreamBar, timeframe: Timeframe, closed: bool) -> Bar:
     return Bar(
         message.S,
         timeframe,
-        _time(message.t),
+        _rare_time(message.t),
         message.o,
         message.h,
         message.l,
@@ -153,23 +164,15 @@ def _correction(message: wire.StreamCorrection) -> Correction:
     return Correction(message.S, message.x, message.oi, message.op, message.os, 0, fixed)
 
 
-def _time(stamp: msgspec.Raw) -> int:
-    """Nanoseconds of the timestamp extension, https://github.com/msgpack/msgpack/blob/master/spec.md"""
-    head: int
-    upper: int
-    lower: int
-    try:
-        head, upper, lower = _unpack_stamp(stamp)
-    except struct.error:
-        return _rare_time(stamp)
-    if head != _STAMP:
-        raise ValueError("not a timestamp")
-    return (lower + ((upper & 3) << 32)) * NANOSECONDS + (upper >> 2)
-
-
 def _rare_time(stamp: msgspec.Raw) -> int:
-    """Its short length (whole seconds) and its long one."""
+    """Nanoseconds of the timestamp extension in any of its three lengths.
+
+    Source: https://github.com/msgpack/msgpack/blob/master/spec.md
+    """
     data = bytes(stamp)
+    if data[:2] == b"\xd7\xff" and len(data) == 10:
+        value = int.from_bytes(data[2:], "big")
+        return (value & 0x3FFFFFFFF) * NANOSECONDS + (value >> 34)
     if data[:2] == b"\xd6\xff" and len(data) == 6:
         return int.from_bytes(data[2:], "big") * NANOSECONDS
     if data[:3] == b"\xc7\x0c\xff" and len(data) == 15:

@@ -50,7 +50,6 @@ class Processor:
             normaliser.rejections.count(Reason.UNREADABLE, batch.rejected)
         if batch.quotes:
             batch.quotes = normaliser.quotes(batch.quotes)
-            self.board.touch([quote.symbol for quote in batch.quotes])
         if batch.trades:
             batch.trades = normaliser.trades(batch.trades)
         if batch.corrections:
@@ -61,12 +60,16 @@ class Processor:
         candles = self.candles
         changed: dict[Candles, None] = {}
         for trade in batch.trades:
-            symbol = trade.symbol
             try:
-                if candles[symbol].add_print(trade):
-                    changed[candles[symbol]] = None
+                some = candles[trade.symbol]
             except KeyError:
                 self.unwatched += 1
+                continue
+            seconds, at = some.seconds, trade.timestamp
+            if at - at % NANOSECONDS == seconds.open_start:  # what add_print does first, without two calls
+                seconds.open_prints.append(trade)
+            elif some.add_print(trade):
+                changed[some] = None
         bars = [bar for some in changed for bar in some.changes()]
         if batch.bars:
             bars += self._venues(batch.bars)
@@ -75,8 +78,6 @@ class Processor:
             if found is None:
                 self.normaliser.rejections.add(Reason.UNKNOWN_PRINT, correction)
             bars += found or []
-        if batch.trades:
-            self.board.touch([trade.symbol for trade in batch.trades])
         bars += self._close(changed)
         if bars:
             self._give_out(bars)

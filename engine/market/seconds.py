@@ -68,9 +68,9 @@ class Seconds:
         self._all: dict[int, Second] = {}
         self._newest: Second | None = None
         self._newest_start = -1
-        self._open: list[Trade] = []
+        self.open_prints: list[Trade] = []
         """The prints of the newest second while it is open, and its start: where nearly all prints go."""
-        self._open_start = -1
+        self.open_start = -1
         self._whole: list[Second] = []
         """Those whose prints are kept, oldest first."""
         self._kept = 0
@@ -79,8 +79,8 @@ class Seconds:
         """True when there is something to close or to tell: a new second, or a closed one that changed."""
         at = trade.timestamp
         start = at - at % NANOSECONDS
-        if start == self._open_start:
-            self._open.append(trade)
+        if start == self.open_start:
+            self.open_prints.append(trade)
             return False
         return self._place(start, trade)
 
@@ -103,7 +103,7 @@ class Seconds:
         second = self._all[start] = Second(start)
         if start > self._newest_start:
             self._newest, self._newest_start = second, start
-            self._open, self._open_start = second.prints, start
+            self.open_prints, self.open_start = second.prints, start
         else:
             self._all = dict(sorted(self._all.items()))
         self._whole.append(second)
@@ -158,7 +158,7 @@ class Seconds:
                 second.up_to_date()
                 closed.append(second)
         if closed and closed[0] is self._newest:
-            self._open_start = -1
+            self.open_start = -1
         closed.reverse()
         return closed
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Sequence
+from typing import TypeVar
 
 from engine.domain.market import NANOSECONDS, Quote, Trade
 from engine.market.batch import Correction
 from engine.market.normaliser.outliers import PriceBand
 from engine.market.normaliser.rejections import Reason, Rejections
 from engine.market.normaliser.seen import Seen
+
+M = TypeVar("M", Trade, Quote)
 
 LEAP = 600 * NANOSECONDS
 """How far a message may be ahead of the newest, unless the venue's own clock says that it is that late."""
@@ -28,19 +31,19 @@ WITNESSES = 3
 """Messages in a row that leap ahead together: then time has leapt, and not one message gone wrong."""
 RETURNS = 5
 """Old messages of a symbol in a row: then the venue's time went back, as that of a replay begun anew does."""
-SAMPLE = 15
-"""Of so many prints and one, one teaches the band of prices."""
+SAMPLE = 17
+"""Of so many prints one teaches the band of prices; a prime, so that symbols which take turns are all met."""
 
 
 class _Symbol:
-    __slots__ = ("band", "behind", "countdown", "newest", "quote", "seen")
+    __slots__ = ("band", "behind", "newest", "quote", "seen")
 
     def __init__(self) -> None:
         self.newest = 0
         self.quote: Quote | None = None
         self.seen = Seen()
         self.band = PriceBand()
-        self.countdown = self.behind = 0
+        self.behind = 0
 
     def may_return(self) -> bool:
         self.behind = (self.behind + 1) % RETURNS
@@ -53,6 +56,7 @@ class Normaliser:
         self.newest = 0
         """The newest time that is believed, int nanoseconds UTC."""
         self._symbols: dict[str, _Symbol] = {}
+        self._until_sample = 0
         self._latest = 0
         self._leap = LEAP_WITHOUT_CLOCK
         self._leapt: list[int] = []
@@ -79,17 +83,17 @@ class Normaliser:
             return 0
         return max(state.newest, state.quote.timestamp if state.quote is not None else 0)
 
-    def trades(self, trades: Iterable[Trade]) -> list[Trade]:
-        kept: list[Trade] = []
-        symbols, limit, infinite = self._symbols, self._latest, math.inf
-        for trade in trades:
+    def trades(self, trades: Sequence[Trade]) -> Sequence[Trade]:
+        refused: list[int] = []
+        symbols, limit, infinite, newest = self._symbols, self._latest, math.inf, self.newest
+        for index, trade in enumerate(trades):
             price, at = trade.price, trade.timestamp
             if not (0.0 < price < infinite and 0.0 < trade.size < infinite and at > 0):
-                self.rejections.add(Reason.ABSURD, trade)
+                refused.append(self._refuse(Reason.ABSURD, trade, index))
                 continue
             if at > limit:
                 if not self._may_leap(at):
-                    self.rejections.add(Reason.FUTURE, trade)
+                    refused.append(self._refuse(Reason.FUTURE, trade, index))
                     continue
                 limit = self._latest
             symbol = trade.symbol
@@ -98,59 +102,56 @@ class Normaliser:
                 state = symbols[symbol] = _Symbol()
             if at > state.newest:
                 state.newest = at
+                if at > newest:
+                    newest = at
             elif at < state.newest - OLDEST:
                 if not state.may_return():
-                    self.rejections.add(Reason.STALE, trade)
+                    refused.append(self._refuse(Reason.STALE, trade, index))
                     continue
                 state.newest = at
             number = trade.trade_id
             if number and not state.seen.add(number, trade.exchange, at):
-                self.rejections.add(Reason.DUPLICATE, trade)
+                refused.append(self._refuse(Reason.DUPLICATE, trade, index))
                 continue
             band = state.band
             if not band.low <= price <= band.high and not self._believed(state, trade):
-                self.rejections.add(Reason.OUTLIER, trade)
-                continue
-            if state.countdown:
-                state.countdown -= 1
-            else:
-                self._learn(state, trade)
-            kept.append(trade)
-        if kept:
-            self._move_time(kept)
+                refused.append(self._refuse(Reason.OUTLIER, trade, index))
+        self._move_time(newest)
+        kept = self._kept(trades, refused)
+        self._learn(kept)
         return kept
 
-    def quotes(self, quotes: Sequence[Quote]) -> list[Quote]:
+    def quotes(self, quotes: Sequence[Quote]) -> Sequence[Quote]:
         """A crossed quote (bid above ask) is a torn one; a locked one happens. The newest of each symbol is kept here."""
-        kept: list[Quote] = []
-        symbols, limit, infinite = self._symbols, self._latest, math.inf
-        for quote in quotes:
+        refused: list[int] = []
+        symbols, limit, infinite, newest = self._symbols, self._latest, math.inf, self.newest
+        for index, quote in enumerate(quotes):
             bid, ask, at = quote.bid_price, quote.ask_price, quote.timestamp
             if not (
                 0.0 <= bid < infinite and 0.0 <= ask < infinite and at > 0 and quote.bid_size >= 0.0 <= quote.ask_size
             ):
-                self.rejections.add(Reason.ABSURD, quote)
+                refused.append(self._refuse(Reason.ABSURD, quote, index))
                 continue
             if bid > ask > 0.0:
-                self.rejections.add(Reason.CROSSED, quote)
+                refused.append(self._refuse(Reason.CROSSED, quote, index))
                 continue
             if at > limit:
                 if not self._may_leap(at):
-                    self.rejections.add(Reason.FUTURE, quote)
+                    refused.append(self._refuse(Reason.FUTURE, quote, index))
                     continue
                 limit = self._latest
             state = symbols.get(quote.symbol)
             if state is None:
                 state = symbols[quote.symbol] = _Symbol()
-            newest = state.quote
-            if newest is not None and at < newest.timestamp and not state.may_return():
-                self.rejections.add(Reason.STALE, quote)
+            before = state.quote
+            if before is not None and at < before.timestamp and not state.may_return():
+                refused.append(self._refuse(Reason.STALE, quote, index))
                 continue
             state.quote = quote
-            kept.append(quote)
-        if kept:
-            self._move_time(kept)
-        return kept
+            if at > newest:
+                newest = at
+        self._move_time(newest)
+        return self._kept(quotes, refused)
 
     def corrections(self, corrections: Iterable[Correction], known: Collection[str]) -> list[Correction]:
         """Those whose new price and size can be true, of symbols that are watched."""
@@ -163,8 +164,19 @@ class Normaliser:
                 kept.append(correction)
         return kept
 
-    def _move_time(self, kept: Sequence[Trade] | Sequence[Quote]) -> None:
-        newest = max([message.timestamp for message in kept])
+    def _refuse(self, reason: Reason, message: Trade | Quote, index: int) -> int:
+        self.rejections.add(reason, message)
+        return index
+
+    @staticmethod
+    def _kept(messages: Sequence[M], refused: Sequence[int]) -> Sequence[M]:
+        """All but the refused; nearly always all, so that nothing is copied."""
+        if not refused:
+            return messages
+        without = set(refused)
+        return [message for index, message in enumerate(messages) if index not in without]
+
+    def _move_time(self, newest: int) -> None:
         if newest > self.newest:
             self.newest = newest
             self._latest = max(self._latest, newest + self._leap)
@@ -188,9 +200,14 @@ class Normaliser:
             state.band.quote(state.quote)
         return state.band.believes(trade)
 
-    @staticmethod
-    def _learn(state: _Symbol, trade: Trade) -> None:
-        state.countdown = SAMPLE
-        if state.quote is not None:
-            state.band.quote(state.quote)
-        state.band.learn(trade)
+    def _learn(self, trades: Sequence[Trade]) -> None:
+        """From a sample of those that were kept."""
+        at = self._until_sample
+        while at < len(trades):
+            trade = trades[at]
+            state = self._symbols[trade.symbol]
+            if state.quote is not None:
+                state.band.quote(state.quote)
+            state.band.learn(trade)
+            at += SAMPLE
+        self._until_sample = at - len(trades)

@@ -18,6 +18,8 @@ WIDTH = 12.0
 """Scales that a price may lie outside the quote."""
 LEAST_SHARE = 0.02
 """Of the price: what is always allowed, so that a quiet stock may jump."""
+EVERY = 8
+"""Prints that are learnt from one measurement to the next."""
 QUOTE_LIFE = 10 * NANOSECONDS
 CONFIRMATIONS = 5
 
@@ -25,13 +27,13 @@ CONFIRMATIONS = 5
 class PriceBand:
     """Of one symbol. Read `low` and `high` first; ask `believes` only about a price that is not between them."""
 
-    __slots__ = ("_ask", "_bid", "_prints", "_quoted_at", "_slack", "_strange", "high", "low")
+    __slots__ = ("_ask", "_bid", "_learnt", "_prints", "_quoted_at", "_strange", "high", "low")
 
     def __init__(self) -> None:
         self.low, self.high = 0.0, float("inf")
         self._bid = self._ask = 0.0
         self._quoted_at = 0
-        self._slack = 0.0
+        self._learnt = 0
         self._prints: deque[float] = deque(maxlen=WINDOW)
         self._strange: list[float] = []
 
@@ -42,12 +44,13 @@ class PriceBand:
     def learn(self, trade: Trade) -> None:
         """A print that is believed; a sample of them is enough."""
         self._prints.append(trade.price)
-        if len(self._prints) >= 8:
+        self._learnt += 1
+        if self._learnt % EVERY == 0:
             self._measure(trade.timestamp)
 
     def believes(self, trade: Trade) -> bool:
         """For a price outside the band: look again at the quote of now, then at the prints that came before it."""
-        if len(self._prints) >= 8:
+        if len(self._prints) >= EVERY:
             self._measure(trade.timestamp)
         if self.low <= trade.price <= self.high:
             self._strange.clear()
@@ -66,8 +69,8 @@ class PriceBand:
     def _measure(self, now: int) -> None:
         centre = median(self._prints)
         scale = 1.4826 * median(abs(price - centre) for price in self._prints)
-        self._slack = max(WIDTH * scale, LEAST_SHARE * centre)
+        slack = max(WIDTH * scale, LEAST_SHARE * centre)
         low = high = centre
         if now - self._quoted_at <= QUOTE_LIFE:
             low, high = min(low, self._bid), max(high, self._ask)
-        self.low, self.high = low - self._slack, high + self._slack
+        self.low, self.high = low - slack, high + slack

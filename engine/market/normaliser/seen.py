@@ -1,7 +1,8 @@
 """Trades known by what identifies them, so that one which comes again after a reconnect is not counted twice.
 
-An id is unique for an exchange and a day only, so exchange and time belong to it. Two generations of keys: when the
-newer is full or old it takes the place of the older, which is forgotten as a whole.
+An id is unique for an exchange and a day only, so exchange and time belong to it. Two generations of ids: when the newer
+is full or old it takes the place of the older, which is forgotten as a whole. Plain numbers in dictionaries, and no key
+objects, because every print passes here.
 """
 
 from __future__ import annotations
@@ -9,32 +10,39 @@ from __future__ import annotations
 from engine.domain.market import NANOSECONDS
 
 GENERATION = 10_000
-"""Keys."""
+"""Ids."""
 GENERATION_AGE = 300 * NANOSECONDS
 """Of the tape's time."""
 
-Key = tuple[int, str, int]
+_NONE: dict[int, int] = {}
 
 
 class Seen:
     """Of one symbol."""
 
-    __slots__ = ("_newer", "_older", "_until")
+    __slots__ = ("_count", "_newer", "_older", "_until")
 
     def __init__(self) -> None:
-        self._newer: set[Key] = set()
-        self._older: set[Key] = set()
-        self._until = 0
+        self._newer: dict[str, dict[int, int]] = {}
+        """Time by id, by exchange."""
+        self._older: dict[str, dict[int, int]] = {}
+        self._count = self._until = 0
 
     def add(self, trade_id: int, exchange: str, timestamp: int) -> bool:
         """False for one that was added before."""
-        newer = self._newer
-        key = (trade_id, exchange, timestamp)
-        if key in newer or key in self._older:
+        ids = self._newer.get(exchange)
+        if ids is None:
+            ids = self._newer[exchange] = {}
+        if ids.get(trade_id) == timestamp:
             return False
-        if timestamp > self._until or len(newer) >= GENERATION:
-            self._older = newer
-            self._newer = newer = set()
-            self._until = timestamp + GENERATION_AGE
-        newer.add(key)
+        if self._older and self._older.get(exchange, _NONE).get(trade_id) == timestamp:
+            return False
+        ids[trade_id] = timestamp
+        self._count += 1
+        if self._count >= GENERATION or timestamp > self._until:
+            self._turn(timestamp)
         return True
+
+    def _turn(self, timestamp: int) -> None:
+        self._older, self._newer = self._newer, {}
+        self._count, self._until = 0, timestamp + GENERATION_AGE

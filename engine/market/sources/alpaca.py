@@ -31,9 +31,10 @@ LONGEST_PAUSE = 15.0
 HANDSHAKE_TIMEOUT = 10.0
 ANSWER_TIMEOUT = 10.0
 CHANNELS = ("trades", "quotes", "bars", "updatedBars")
-HIGH_WATER = 192 * 1024
-"""Bytes of one burst above which quotes are conflated before they are checked: the reader is behind."""
-LOW_WATER = 48 * 1024
+TOGETHER = 32
+"""Frames of one batch at most: what is decoded together should fit the processor's cache."""
+LONGEST_FULL = 2.0
+"""Seconds of one full burst after another, after which quotes are conflated before they are checked: we are too slow."""
 
 _AUTH_FAILED = {402, 409, 411}
 _TOO_MANY_SYMBOLS = 405
@@ -61,7 +62,7 @@ class AlpacaStream:
         self._socket: BurstConnection | None = None
         self._granted: set[str] = set()
         """What the venue last said it sends."""
-        self._behind = False
+        self._full_since = -1.0
         self._leaving = ""
 
     async def subscribe(self, symbols: Iterable[str]) -> None:
@@ -123,7 +124,9 @@ class AlpacaStream:
                 early.fresh = True
                 yield early
                 while True:
-                    yield await self._next(socket)
+                    frames = await socket.burst()
+                    for first in range(0, len(frames), TOGETHER):
+                        yield self._batch(socket, frames[first : first + TOGETHER])
             finally:
                 self._socket = None
                 self._granted.clear()
@@ -145,17 +148,18 @@ class AlpacaStream:
             if word in frame.words:
                 return frame
 
-    async def _next(self, socket: BurstConnection) -> Batch:
-        frames = await socket.burst()
+    def _batch(self, socket: BurstConnection, frames: list[bytes | str]) -> Batch:
         frame = decode(*frames)
         frame.received_at = socket.received_at
         for code, message in frame.errors:
             self._heed(code, message)
         if frame.subscribed is not None:
             self._note(frame)
-        size = len(frames[0]) if len(frames) == 1 else sum(map(len, frames))
-        if self._behind or size > HIGH_WATER:
-            self._behind = size > LOW_WATER
+        if not socket.full:
+            self._full_since = -1.0
+        elif self._full_since < 0:
+            self._full_since = socket.received_at
+        elif socket.received_at - self._full_since > LONGEST_FULL:
             self._conflate(frame)
         return frame
 

@@ -18,6 +18,8 @@ WHOLE_BINARY = 0x82
 """First byte of a frame that is final, not compressed, and binary."""
 MAX_SIZE = 16 * 1024 * 1024
 MAX_HEAD = 64 * 1024
+FULL = 64 * 1024
+"""Bytes that may wait: then nothing more is read, and the venue's side of the socket fills."""
 _DATA = frozenset({Opcode.TEXT, Opcode.BINARY, Opcode.CONT})
 
 
@@ -27,6 +29,9 @@ class BurstConnection(ClientConnection):
         self.received_at = 0.0
         """By the loop's clock, when the oldest frame that waits came."""
         self._frames: list[bytes | str] = []
+        self.full = False
+        """Whether the burst that was handed over last was all that may wait."""
+        self._size = 0
         self._tail = b""
         self._parts: list[bytes] = []
         self._waiter: asyncio.Future[None] | None = None
@@ -42,6 +47,9 @@ class BurstConnection(ClientConnection):
             finally:
                 self._waiter = None
         frames, self._frames = self._frames, []
+        self.full, self._size = self._size > FULL, 0
+        if self.full and self.state is State.OPEN:
+            self.transport.resume_reading()
         return frames
 
     def data_received(self, data: bytes) -> None:
@@ -103,6 +111,9 @@ class BurstConnection(ClientConnection):
         if not self._frames:
             self.received_at = self.loop.time()
         self._frames.append(frame)
+        was, self._size = self._size, self._size + len(frame)
+        if self._size > FULL >= was:
+            self.transport.pause_reading()
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done() and (self._frames or self.state is State.CLOSED):

@@ -1,0 +1,237 @@
+"""`python -m tests.benchmarks.stream`: socket to candle, beside alpaca-py's StockDataStream, one JSON object a line.
+
+Ours is all that the feed does: read, decode, validate, remove duplicates, judge prices, conflate quotes, build candles of
+all lengths, publish. alpaca-py gives models, or raw maps, to a handler that does nothing. Each client is a process of
+its own, gets the same frames from the same server, and they take turns, because the machine is shared; what is compared
+is the processor time of the client, in which nobody else's work is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import multiprocessing
+import statistics
+import sys
+import time
+from multiprocessing.connection import Connection
+from typing import Any
+
+from tests.benchmarks.stream_frames import SYMBOLS, StreamServer
+
+ROUNDS = 3
+MESSAGES = {1: 60_000, 20: 300_000}
+PACE = 10_000
+PACED_SECONDS = 8
+MEMORY_MESSAGES = 10_000_000
+WARM = 0.1
+"""Of the messages: not measured."""
+
+
+class Meter:
+    """Counts messages of a client; processor time from the first tenth to the end."""
+
+    def __init__(self, total: int) -> None:
+        self.count = 0
+        self.done = asyncio.Event()
+        self._total = total
+        self._from = 0
+        self._cpu = self._wall = 0.0
+
+    def add(self, count: int) -> None:
+        self.count += count
+        if not self._from and self.count >= self._total * WARM:
+            self._from, self._cpu, self._wall = self.count, time.process_time(), time.perf_counter()
+        if self.count >= self._total and not self.done.is_set():
+            self._cpu, self._wall = time.process_time() - self._cpu, time.perf_counter() - self._wall
+            self.done.set()
+
+    def result(self) -> dict[str, float]:
+        measured = self.count - self._from
+        return {"cpu_us": self._cpu / measured * 1e6, "per_second": measured / self._wall}
+
+
+async def ours(url: str, total: int) -> dict[str, Any]:
+    from engine.clock import SystemClock
+    from engine.domain.market import Bar
+    from engine.market.hours import NewYorkDays
+    from engine.market.processor import Processor
+    from engine.market.sources.alpaca import AlpacaStream
+    from engine.market.sources.connection import BurstConnection
+    from engine.streams.messages import Candles, Quotes
+
+    bars: list[int] = []
+    sent: list[Any] = []
+
+    def give_out(found: list[Bar]) -> None:
+        bars.append(len(found))
+        sent[:] = [Candles(found[0].timeframe, found)]
+
+    meter, processor, clock = Meter(total), Processor(give_out), SystemClock()
+    hours = NewYorkDays()
+    for symbol in SYMBOLS:
+        processor.watch(symbol, hours)
+    stream = AlpacaStream("bench", url, "key", "secret")
+    stream.symbols = set(SYMBOLS)
+    latencies: list[float] = []
+    received = [0.0]
+    take_in = BurstConnection.data_received
+
+    def note_receipt(connection: BurstConnection, data: bytes) -> None:
+        if not connection._frames:
+            received[0] = time.perf_counter()
+        take_in(connection, data)
+
+    BurstConnection.data_received = note_receipt  # type: ignore[method-assign]
+
+    async def flush() -> None:
+        while True:
+            await asyncio.sleep(0.1)
+            sent[:] = [Quotes(processor.board.drain())]
+            for candles in processor.candles.values():
+                sent[:] = candles.growing()
+
+    async def follow() -> None:
+        conflated = 0
+        async for batch in stream:
+            count = batch.count
+            processor.take(batch)
+            meter.add(count + stream.conflated - conflated)
+            conflated = stream.conflated
+            latencies.append(time.perf_counter() - received[0])
+
+    tasks = [asyncio.create_task(flush()), asyncio.create_task(follow())]
+    await meter.done.wait()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert clock.now() and sum(bars)
+    assert processor.normaliser.rejections.total == 0, processor.normaliser.rejections.counts
+    measured = sorted(latencies[len(latencies) // 10 :])
+    return {
+        **meter.result(),
+        "bars": sum(bars),
+        "conflated": stream.conflated,
+        "p50_us": measured[len(measured) // 2] * 1e6,
+        "p99_us": measured[len(measured) * 99 // 100] * 1e6,
+        "rss_mb": _resident(),
+    }
+
+
+async def theirs(url: str, total: int, raw: bool) -> dict[str, Any]:
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        from alpaca.data.live.stock import StockDataStream
+
+    meter = Meter(total)
+
+    async def handle(_: Any) -> None:
+        meter.add(1)
+
+    stream = StockDataStream("key", "secret", raw_data=raw, url_override=url)
+    stream.subscribe_trades(handle, *SYMBOLS)
+    stream.subscribe_quotes(handle, *SYMBOLS)
+    task = asyncio.create_task(stream._run_forever())
+    await meter.done.wait()
+    await stream.stop_ws()
+    await stream.close()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    return meter.result()
+
+
+def _resident() -> float:
+    import psutil
+
+    return float(psutil.Process().memory_info().rss / 1e6)
+
+
+def _client(pipe: Connection, kind: str, url: str, total: int) -> None:
+    gc.collect()
+    gc.freeze()
+    if kind == "ours":
+        import uvloop
+
+        from engine.market.sources import alpaca
+
+        alpaca.LONGEST_FULL = float("inf")  # conflation would spare us work that the others do
+        gc.set_threshold(50_000, 20, 50)  # as the feed worker does
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            pipe.send(runner.run(ours(url, total)))
+        return
+    pipe.send(asyncio.run(theirs(url, total, raw=kind == "raw")))
+
+
+def measure(kind: str, messages: int, batch: int, rate: int = 0, cycles: int = 1) -> dict[str, Any]:
+    context = multiprocessing.get_context("spawn")
+    with StreamServer(messages, batch, rate, cycles) as url:
+        pipe, theirs_end = context.Pipe()
+        process = context.Process(target=_client, args=(theirs_end, kind, url, messages * cycles))
+        process.start()
+        theirs_end.close()
+        try:
+            found: dict[str, Any] = pipe.recv()
+        finally:
+            process.kill()
+            process.join()
+    return found
+
+
+def throughput(batch: int) -> None:
+    rounds: dict[str, list[dict[str, Any]]] = {"ours": [], "models": [], "raw": []}
+    for _ in range(ROUNDS):
+        for kind, found in rounds.items():
+            found.append(measure(kind, MESSAGES[batch] if kind == "ours" else MESSAGES[batch] // 3, batch))
+    cpu = {kind: statistics.median(one["cpu_us"] for one in found) for kind, found in rounds.items()}
+    wall = {kind: statistics.median(one["per_second"] for one in found) for kind, found in rounds.items()}
+    say(
+        "socket_to_candle",
+        batch=batch,
+        messages_per_second=round(wall["ours"]),
+        cpu_us=round(cpu["ours"], 2),
+        alpaca_models_per_second=round(wall["models"]),
+        alpaca_models_cpu_us=round(cpu["models"], 2),
+        alpaca_raw_per_second=round(wall["raw"]),
+        alpaca_raw_cpu_us=round(cpu["raw"], 2),
+        ratio_to_models=round(cpu["models"] / cpu["ours"], 2),
+        ratio_to_raw=round(cpu["raw"] / cpu["ours"], 2),
+    )
+
+
+def latency(batch: int) -> None:
+    found = measure("ours", PACE * PACED_SECONDS, batch, rate=PACE)
+    say("receipt_to_publish", batch=batch, rate=PACE, p50_us=round(found["p50_us"]), p99_us=round(found["p99_us"]))
+
+
+def memory() -> None:
+    few = measure("ours", 1_000_000, 20, cycles=2)
+    many = measure("ours", 1_000_000, 20, cycles=MEMORY_MESSAGES // 1_000_000)
+    say(
+        "memory",
+        messages=MEMORY_MESSAGES,
+        rss_mb_after_2_million=round(few["rss_mb"]),
+        rss_mb=round(many["rss_mb"]),
+        ratio=round(many["rss_mb"] / few["rss_mb"], 3),
+    )
+
+
+def say(name: str, **figures: object) -> None:
+    print(json.dumps({"bench": "stream", "name": name, **figures}), flush=True)
+
+
+def main() -> None:
+    parts = sys.argv[1:] or ["throughput", "latency", "memory"]
+    for batch in (20, 1):
+        if "throughput" in parts:
+            throughput(batch)
+        if "latency" in parts:
+            latency(batch)
+    if "memory" in parts:
+        memory()
+
+
+if __name__ == "__main__":
+    main()
