@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.streams.address import HubAddress, KafkaAddress, RedisAddress, Sharing, private_hub_address
-from tests.benchmarks.transport_parties import SPAWN, Job, reader, sender
+from tests.benchmarks.transport_parties import SPAWN, Found, Job, reader, sender
 from tests.services import Kafka, Redis
 from tests.streams.hub import Hub
 
@@ -27,18 +27,18 @@ FAN_OUT, FAN_OUT_GOAL_MS = 10, 5.0
 LIBRARIES = {"zeromq": "pyzmq", "redis": "redis-py", "kafka": "aiokafka"}
 
 
-def run(job: Job, readers: int = 1) -> list[tuple[list[float], float]]:
-    """What each reader found; the sender begins when all are ready."""
-    ready, go, answers = SPAWN.Semaphore(0), SPAWN.Event(), SPAWN.Queue()
-    counters = [SPAWN.Value("q", 0) for _ in range(readers)]
+def run(job: Job, readers: int = 1) -> tuple[list[Found], float]:
+    """What each reader found, and the sender's processor time, µs a message; it begins when all readers are ready."""
+    ready, go, answers, spent = SPAWN.Semaphore(0), SPAWN.Event(), SPAWN.Queue(), SPAWN.Queue()
+    counters = [SPAWN.Value("q", 0, lock=False) for _ in range(readers)]
     parties = [SPAWN.Process(target=reader, args=(job, counter, ready, answers)) for counter in counters]
-    parties.append(SPAWN.Process(target=sender, args=(job, counters[0], go)))
+    parties.append(SPAWN.Process(target=sender, args=(job, counters[0], go, spent)))
     for party in parties:
         party.start()
     for _ in range(readers):
         ready.acquire()
     go.set()
-    found = [answers.get(timeout=60) for _ in range(readers)]
+    found = [answers.get(timeout=60) for _ in range(readers)], spent.get(timeout=60)
     for party in parties:
         party.join(30)
     return found
@@ -48,38 +48,40 @@ def percentile(values: list[float], share: float) -> float:
     return sorted(values)[int(len(values) * share)]
 
 
-def rate_and_waits(address: HubAddress, way: str, batch: int, is_bare: bool) -> dict[str, float]:
-    rates, p50, p99 = [], [], []
-    for _ in range(ROUNDS):
-        job = Job(address, way, is_bare, batch, COUNTS[batch], WINDOWS[batch])
-        rates.append(COUNTS[batch] / run(job)[0][1])
-        waits = run(Job(address, way, is_bare, batch, PACED, WINDOWS[batch], PER_SECOND))[0][0]
-        p50.append(percentile(waits, 0.5))
-        p99.append(percentile(waits, 0.99))
+def one_round(address: HubAddress, way: str, batch: int, is_bare: bool) -> dict[str, float]:
+    job = Job(address, way, is_bare, batch, COUNTS[batch], WINDOWS[batch])
+    (fast,), sender_cpu = run(job)
+    (paced,), _ = run(Job(address, way, is_bare, batch, PACED, WINDOWS[batch], PER_SECOND))
     return {
-        "rate": statistics.median(rates),
-        "p50_us": round(statistics.median(p50)),
-        "p99_us": round(statistics.median(p99)),
+        "rate": job.count / fast.seconds,
+        "sender_cpu_us": sender_cpu,
+        "reader_cpu_us": fast.cpu_us,
+        "p50_us": percentile(paced.waits, 0.5),
+        "p99_us": percentile(paced.waits, 0.99),
     }
 
 
 def measure(address: HubAddress, way: str) -> None:
     for batch in COUNTS:
-        bare, ours = (rate_and_waits(address, way, batch, is_bare) for is_bare in (True, False))
+        rounds = [[one_round(address, way, batch, is_bare) for is_bare in (True, False)] for _ in range(ROUNDS)]
+        bare, ours = (
+            {name: round(statistics.median(round_[which][name] for round_ in rounds), 1) for name in rounds[0][0]}
+            for which in (0, 1)
+        )
+        cpu = (bare["sender_cpu_us"] + bare["reader_cpu_us"]) / (ours["sender_cpu_us"] + ours["reader_cpu_us"])
         say(
             f"{way}, messages of {batch} candle{'s' if batch > 1 else ''}",
-            round(ours["rate"]),
+            ours.pop("rate"),
             "messages/s",
-            round(ours["rate"] / bare["rate"], 2),
-            candles_per_second=round(ours["rate"] * batch),
-            p50_us=ours["p50_us"],
-            p99_us=ours["p99_us"],
-            peer={"name": LIBRARIES[way], "rate": round(bare["rate"]), **{k: bare[k] for k in ("p50_us", "p99_us")}},
+            round(statistics.median(round_[1]["rate"] / round_[0]["rate"] for round_ in rounds), 2),
+            **ours,
+            cpu_ratio=round(cpu, 2),
+            peer={"name": LIBRARIES[way], **bare},
         )
-    waits = [percentile(found, 0.99) for found, _ in run(Job(address, way, False, 1, PACED, 0, PER_SECOND), FAN_OUT)]
-    worst = max(waits) / 1e3
-    say(f"{way}, fan-out to {FAN_OUT} readers, worst reader's p99", round(worst, 2), "ms",
-        round(FAN_OUT_GOAL_MS / worst, 2), goal=FAN_OUT_GOAL_MS, median_p99_ms=round(statistics.median(waits) / 1e3, 2))  # fmt: skip
+    found, _ = run(Job(address, way, False, 1, PACED, 0, PER_SECOND), FAN_OUT)
+    waits = [percentile(one.waits, 0.99) / 1e3 for one in found]
+    say(f"{way}, fan-out to {FAN_OUT} readers, worst reader's p99", round(max(waits), 2), "ms",
+        round(FAN_OUT_GOAL_MS / max(waits), 2), goal=FAN_OUT_GOAL_MS, median_p99_ms=round(statistics.median(waits), 2))  # fmt: skip
 
 
 def say(what: str, value: float, unit: str, ratio: float, **more: Any) -> None:
