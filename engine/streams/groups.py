@@ -21,8 +21,8 @@ MOST_WAITING = 50_000
 
 class Work(msgspec.Struct, frozen=True):
     number: int
-    topic: bytes
-    frame: bytes
+    data: bytes
+    """Topic and frame as they came."""
 
 
 class _Member:
@@ -85,11 +85,11 @@ class Groups:
             for number in numbers:
                 member.open.pop(number, None)
 
-    def offer(self, topic: bytes, frame: bytes) -> None:
+    def offer(self, data: bytes) -> None:
         for group in self._groups.values():
-            if topic.startswith(group.topics):
+            if data.startswith(group.topics):
                 self._numbers += 1
-                group.waiting.append(Work(self._numbers, topic, frame))
+                group.waiting.append(Work(self._numbers, data))
                 if len(group.waiting) > MOST_WAITING:
                     group.waiting.popleft()
                     self.dropped += 1

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from engine.clock import SystemClock
 from engine.domain.errors import ConfigurationError
 from engine.streams.address import KafkaAddress
-from engine.streams.base import Frame, HasRoom, Take, Token
+from engine.streams.base import HasRoom, Take, Token
 from engine.streams.kafka import RETRY_EVERY, LoopThread, connection, stop
 from engine.streams.packing import complete, stream_of, unpack
 
@@ -138,9 +138,6 @@ class KafkaReader:
             found = await consumer.getmany(timeout_ms=POLL_MS, max_records=MOST_RECORDS)
             for partition, records in found.items():
                 self._next[partition] = records[-1].offset + 1
-                if self._group is None:
-                    frames: list[Frame] = [frame for r in records for frame in unpack(r.value or b"", self._topic)]
-                    self._take(frames, None, self)
-                    continue
                 for record in records:
-                    self._take(unpack(record.value or b"", self._topic), (partition, record.offset), self)
+                    token = None if self._group is None else (partition, record.offset)
+                    self._take(unpack(record.value or b"", self._topic), token, self)

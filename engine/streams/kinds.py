@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from functools import lru_cache
 
 from engine.streams import messages
 
@@ -21,12 +22,14 @@ _KEPT = (messages.SIGNALS, messages.WATCH)
 _LATEST = (messages.QUOTES, messages.FEED_STATUS, messages.BOT_STATUS)
 
 
+@lru_cache(1024)
 def kind_of(topic: str) -> Kind:
     if topic.startswith(_KEPT):
         return Kind.KEPT
     return Kind.LATEST if topic.startswith(_LATEST) else Kind.STREAM
 
 
+@lru_cache(1024)
 def family(topic: str) -> str:
     """The part before the first full stop: shared transports have one stream for each family.
 
@@ -36,5 +39,6 @@ def family(topic: str) -> str:
     return topic.partition(".")[0]
 
 
+@lru_cache(1024)
 def is_kept(topic: str) -> bool:
     return topic.startswith(_KEPT)

@@ -13,7 +13,7 @@ from engine.streams.sealing import Seal
 
 PACK = 64
 """Messages in one entry at most; the readers of a group share entries."""
-PACK_BYTES = 256 * 1024
+PACK_BYTES = 64 * 1024
 
 
 def packs(frames: Sequence[Frame], seal: Seal | None) -> Iterator[tuple[str, bytes]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from engine.clock import SystemClock
 from engine.domain.errors import ConfigurationError
 from engine.streams.address import RedisAddress
-from engine.streams.base import Frame, HasRoom, Take, Token
+from engine.streams.base import HasRoom, Take, Token
 from engine.streams.kinds import Kind, kind_of
 from engine.streams.packing import complete, stream_of, unpack
 from engine.streams.redis import FIELD, RETRY_EVERY, open_client
@@ -94,13 +94,10 @@ class StreamReader(_Threads):
             self._last = {key: last or beginning for key, last in self._last.items()}
         while not self._stopping.is_set():
             found = cast(Entries, client.xread(self._last, COUNT, BLOCK_MS) or [])
-            frames: list[Frame] = []
             for key, entries in found:
                 for _, fields in entries:
-                    frames += unpack(fields.get(FIELD, b""), self._topics[0])
+                    self._take(unpack(fields.get(FIELD, b""), self._topics[0]), None, self)
                 self._last[key] = entries[-1][0]
-            if frames:
-                self._take(frames, None, self)
 
     def _read_channels(self, client: Redis) -> None:
         with client.pubsub(ignore_subscribe_messages=True) as channels:  # type: ignore[no-untyped-call]

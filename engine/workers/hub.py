@@ -14,7 +14,7 @@ from engine.domain.errors import UnavailableError
 from engine.processes.child import Child
 from engine.streams.address import CurveKeys, HubAddress
 from engine.streams.groups import Groups
-from engine.streams.zeromq import HIGH_WATER
+from engine.streams.zeromq import HIGH_WATER, NOBLOCK
 from engine.streams.zeromq_readers import ACK, JOIN, LEAVE, WORK
 
 if TYPE_CHECKING:
@@ -86,10 +86,10 @@ class Proxy:
     def _forward(self) -> int:
         for count in range(MAX_BURST):
             try:
-                parts = self._incoming.recv_multipart(zmq.NOBLOCK, copy=False)
-                if self._groups and len(parts) == 2:
-                    self._groups.offer(parts[0].bytes, parts[1].bytes)
-                self._outgoing.send_multipart(parts, zmq.NOBLOCK, copy=False)
+                data = self._incoming.recv(NOBLOCK)
+                if self._groups:
+                    self._groups.offer(data)
+                self._outgoing.send(data, NOBLOCK)
             except zmq.Again:
                 return count
         return MAX_BURST
@@ -126,7 +126,7 @@ class Proxy:
             self._incoming.send(b"\x00" + topic)
         for name, work in self._groups.deal():
             try:
-                parts = [name, WORK, work.number.to_bytes(8, "big"), work.topic, work.frame]
+                parts = [name, WORK, work.number.to_bytes(8, "big"), work.data]
                 self._dealing.send_multipart(parts, zmq.NOBLOCK)
             except (zmq.Again, zmq.ZMQError):
                 self._groups.leave(name)  # gone; what it had goes to the others

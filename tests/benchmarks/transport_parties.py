@@ -135,13 +135,14 @@ async def _bare_zeromq(job: Job) -> Any:
 
     context = zmq.Context[zmq.Socket[bytes]]()
     socket, encode = context.socket(zmq.PUB), _encoded(job)
+    head = STREAM.encode() + b"\0"
     socket.sndhwm = 0  # it would throw away what waits beyond a thousand
     socket.connect(job.address.publish)
     await asyncio.sleep(0.5)  # the readers' subscriptions are on their way
 
     def send(number: int) -> None:
         for _ in range(number):
-            socket.send_multipart([STREAM.encode(), encode()])
+            socket.send(head + encode())
 
     async def close() -> None:
         context.destroy()
@@ -230,13 +231,14 @@ async def _from_zeromq(job: Job, decode: Callable[[bytes], None], done: Callable
 
     context = zmq.Context[zmq.Socket[bytes]]()
     socket = context.socket(zmq.SUB)
+    start = len(STREAM) + 1
     socket.rcvhwm = 0
     socket.subscribe(STREAM)
     socket.connect(job.address.subscribe)
     await asyncio.sleep(0.5)
     ready.release()
     while not done():
-        decode(socket.recv_multipart()[1])
+        decode(socket.recv()[start:])
     context.destroy()
 
 

@@ -32,7 +32,7 @@ class Way(Hub):
             socket.connect(self.address.publish)
             socket.recv()  # the readers' subscriptions
             for frame in frames:
-                socket.send_multipart([topic.encode(), frame])
+                socket.send(topic.encode() + b"\0" + frame)
 
     async def _by_redis(self, topic: str, frames: list[bytes]) -> None:
         from redis import Redis as Client
