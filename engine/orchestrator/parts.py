@@ -43,7 +43,7 @@ class Parts:
         self.faults = ExchangeFaults(lambda: self.venue.url, self.views.summary)
         self.market = MarketMemory(self.views.quotes, clock)
         self.hub = private_hub_address(installation.run, sharing(settings, installation.folder))
-        self.transport = open_hub(self.hub, NAME, clock)
+        self.transport = open_hub(self.hub, NAME, clock, reads_in_thread=True)
         self.transport.on_change = HubNews(self.views.summary, self.tell)
         self.history = HistoryDesk(NAME, self.transport.publish, self.ids)
         self.errors = ErrorBook(self.views.errors, clock)

@@ -26,6 +26,7 @@ class Inbox:
         self._receipts: list[Receipt] = []
         self._lock = threading.Lock()
         self._loop = asyncio.get_running_loop()
+        self._home = threading.get_ident()
         self._wake = asyncio.Event()
         self._closed = False
 
@@ -60,6 +61,9 @@ class Inbox:
         self._wake.set()
 
     def _ring(self) -> None:
+        if threading.get_ident() == self._home:
+            self._wake.set()
+            return
         try:
             self._loop.call_soon_threadsafe(self._wake.set)
         except RuntimeError:  # the loop is closed; nobody reads any more

@@ -182,11 +182,14 @@ class HubTransport:
             active.send(topic, self.numbering.frame(topic, message))
 
 
-def open_hub(address: HubAddress, sender: str, clock: Clock) -> HubTransport:
-    """The transport that the configuration names, with the embedded hub beneath it; `start` connects."""
+def open_hub(address: HubAddress, sender: str, clock: Clock, reads_in_thread: bool = False) -> HubTransport:
+    """The transport that the configuration names, with the embedded hub beneath it; `start` connects.
+
+    `reads_in_thread` where the event loop is Qt's.
+    """
     from engine.streams.zeromq import ZeromqCarrier
 
-    embedded = ZeromqCarrier(address, sender)
+    embedded = ZeromqCarrier(address, sender, reads_in_thread)
     sharing = address.sharing
     if sharing is None:
         return HubTransport(embedded, sender, clock)

@@ -2,8 +2,8 @@
 
 Each process publishes to one address and subscribes at another; the proxy (`engine.workers.hub`) forwards. ZeroMQ
 reconnects by itself when the proxy is restarted, and the readers' subscriptions that then arrive anew tell a sender to
-send again what is guaranteed. Reading happens in a thread that hands over whole batches with one wake-up, because a
-wake-up per message is what slows a Qt event loop down.
+send again what is guaranteed. A process reads on its event loop, except under Qt: there a thread reads and hands over
+whole batches with one wake-up, because a wake-up per message is what slows Qt's loop down.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import zmq
 from engine.streams.address import CurveKeys, HubAddress
 from engine.streams.base import Frame, HasRoom, Receiver, Take
 from engine.streams.kinds import is_kept
+from engine.streams.zeromq_loop_reader import LoopReader
 from engine.streams.zeromq_readers import END_OF_TOPIC, GroupReader, Reader
 
 log = logging.getLogger(__name__)
@@ -44,7 +45,9 @@ class ZeromqCarrier:
     reason = ""
     remedy = ""
 
-    def __init__(self, address: HubAddress, sender: str) -> None:
+    def __init__(self, address: HubAddress, sender: str, reads_in_thread: bool = False) -> None:
+        """`reads_in_thread` under Qt, whose event loop is slow with sockets."""
+        self._reads_in_thread = reads_in_thread
         self.dropped = 0
         self.connections = 0
         self._address = address
@@ -88,6 +91,8 @@ class ZeromqCarrier:
                 self.connections += 1
 
     def receive(self, topics: Sequence[str], group: str | None, take: Take, has_room: HasRoom) -> Receiver:
+        if group is None and not self._reads_in_thread:
+            return LoopReader(self._context, self._address, topics, take)
         if group is None:
             return Reader(self._context, self._address, topics, take)
         return GroupReader(self._context, self._address, topics, group, take, has_room)

@@ -115,24 +115,11 @@ class Reader(_Thread):
     def _read(self, socket: Socket) -> None:
         """Hands over often: messages that wait decoded fall out of the processor's cache, which doubles their cost."""
         for _ in range(MAX_BURST):
-            frames, more = self._receive(socket)
+            frames, more = receive(socket, self._topics[0])
             if frames:
                 self._take(frames, None, self)
             if not more:
                 return
-
-    def _receive(self, socket: Socket) -> tuple[list[Frame], bool]:
-        """Some frames, and whether there may be more."""
-        frames: list[Frame] = []
-        left = MAX_BYTES
-        while left > 0 and len(frames) < MAX_BATCH:
-            try:
-                data = socket.recv(NOBLOCK)
-            except zmq.Again:
-                return frames, False
-            left -= len(data)
-            frames.append(parse(data, self._topics[0]))
-        return frames, True
 
 
 class GroupReader(_Thread):
@@ -189,6 +176,20 @@ class GroupReader(_Thread):
         except zmq.Again:
             return False
         return True
+
+
+def receive(socket: Socket, topic: str) -> tuple[list[Frame], bool]:
+    """Some frames, and whether there may be more; `topic` as for `parse`."""
+    frames: list[Frame] = []
+    left = MAX_BYTES
+    while left > 0 and len(frames) < MAX_BATCH:
+        try:
+            data = socket.recv(NOBLOCK)
+        except zmq.Again:
+            return frames, False
+        left -= len(data)
+        frames.append(parse(data, topic))
+    return frames, True
 
 
 def parse(data: bytes, topic: str) -> Frame:

@@ -39,7 +39,7 @@ async def main():
     await stage.supervisor.restart([f"well-{number}" for number in range(6)])
     for number in range(6):
         await stage.reaches(ProcessState.RUNNING, name=f"well-{number}")
-    transport = open_hub(address, "qt", SystemClock())
+    transport = open_hub(address, "qt", SystemClock(), reads_in_thread=True)
     await transport.start()
     subscription = transport.subscribe([WATCH])
     seen = []

@@ -35,6 +35,7 @@ class Hub:
             )
         )
         self.transports: list[HubTransport] = []
+        self.reads_in_thread = False
 
     async def start(self) -> None:
         await self.supervisor.start(["hub"])
@@ -44,7 +45,7 @@ class Hub:
         await self.supervisor.wait_state("hub", (ProcessState.RUNNING,), 20)
 
     async def transport(self, sender: str) -> HubTransport:
-        transport = open_hub(self.address, sender, SystemClock())
+        transport = open_hub(self.address, sender, SystemClock(), self.reads_in_thread)
         self.transports.append(transport)
         await transport.start()
         return transport

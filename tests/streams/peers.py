@@ -13,7 +13,7 @@ from engine.streams.address import HubAddress, KafkaAddress, RedisAddress, Shari
 from tests.services import Kafka, Redis
 from tests.streams.hub import Hub
 
-WAYS = ("zeromq", "redis", "kafka")
+WAYS = ("zeromq", "zeromq in a thread", "redis", "kafka")
 
 
 class Way(Hub):
@@ -21,7 +21,8 @@ class Way(Hub):
 
     def __init__(self, address: HubAddress, name: str) -> None:
         super().__init__(address)
-        self.name = name
+        self.name = name.split()[0]
+        self.reads_in_thread = "thread" in name
 
     async def garbage(self, topic: str, frames: list[bytes]) -> None:
         """Bytes that are no messages of ours, beside `topic`."""
