@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("start", "tabs", "backtest", "stream", "exchange", "engine", "risk", "indicators", "storage")
+NAMES = ("start", "tabs", "backtest", "stream", "exchange", "engine", "risk", "indicators", "storage", "transports")
 
 
 def main() -> int:

@@ -19,7 +19,7 @@ from tests.benchmarks.transport_parties import SPAWN, Found, Job, reader, sender
 from tests.services import Kafka, Redis
 from tests.streams.hub import Hub
 
-ROUNDS = 1
+ROUNDS = 3
 COUNTS = {1: 30_000, 100: 3_000}
 WINDOWS = {1: 2_000, 100: 300}
 PACED, PER_SECOND = 3_000, 1_000
