@@ -27,6 +27,20 @@ DRAIN_WAIT = 0.5
 REAP_WAIT = 5.0
 
 
+class _Pipes(asyncio.subprocess.SubprocessStreamProtocol):
+    """Tells when the process has ended; `Process.wait` waits for the end of its pipes, too, and those a grandchild may
+    hold open for ever: https://github.com/python/cpython/issues/119710
+    """
+
+    def __init__(self, limit: int, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(limit, loop)
+        self.ended = asyncio.Event()
+
+    def process_exited(self) -> None:
+        super().process_exited()
+        self.ended.set()
+
+
 class Channel:
     """A running child. `on_line` gets each line of stdout and stderr, without its newline, `on_skipped` the number of
     lines of a flood that nobody looked at.
@@ -35,13 +49,21 @@ class Channel:
     def __init__(
         self,
         process: asyncio.subprocess.Process,
+        transport: asyncio.SubprocessTransport,
+        ended: asyncio.Event,
         on_line: Callable[[bytes], None],
         on_skipped: Callable[[int], None],
     ) -> None:
         self._process = process
+        self._transport = transport
+        self._ended = ended
         self._on_line = on_line
         self._on_skipped = on_skipped
-        self._reader = asyncio.create_task(self._read(), name=f"pipe-{process.pid}")
+        assert process.stdout is not None and process.stderr is not None
+        self._readers = {
+            asyncio.create_task(self._read(pipe), name=f"pipe-{process.pid}")
+            for pipe in (process.stdout, process.stderr)
+        }
         self.exited: asyncio.Task[int] = asyncio.create_task(self._wait(), name=f"wait-{process.pid}")
 
     @classmethod
@@ -57,12 +79,15 @@ class Channel:
         Raises UnavailableError when the system cannot start it.
         """
         line = msgspec.json.encode(settings) + b"\n"
+        loop = asyncio.get_running_loop()
         try:
-            process = await asyncio.create_subprocess_exec(
+            transport, pipes = await loop.subprocess_exec(
+                lambda: _Pipes(CHUNK, loop),
                 *arguments,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
+                # Of its own, so that a flood on it does not hold up the heartbeats.
+                stderr=asyncio.subprocess.PIPE,
                 start_new_session=True,
                 env={**os.environ, MARK: mark()},
             )
@@ -71,9 +96,10 @@ class Channel:
                 f"{arguments[0]} cannot be started: {error.strerror or error}.",
                 "Look at the memory and process limits of this machine.",
             ) from None
+        process = asyncio.subprocess.Process(transport, pipes, loop)
         assert process.stdin is not None
         process.stdin.write(line)
-        return cls(process, on_line, on_skipped)
+        return cls(process, transport, pipes.ended, on_line, on_skipped)
 
     @property
     def pid(self) -> int:
@@ -116,21 +142,22 @@ class Channel:
         return bool(done)
 
     async def _wait(self) -> int:
-        code = await self._process.wait()
+        await self._ended.wait()
+        code = self._process.returncode
+        assert code is not None
         # Whatever it started must not outlive it, nor keep its pipe open.
         self.send(signal.SIGKILL)
-        done, _ = await asyncio.wait({self._reader}, timeout=DRAIN_WAIT)
-        if not done:
-            self._reader.cancel()
-            await asyncio.gather(self._reader, return_exceptions=True)
-        self.end_input()
+        _, late = await asyncio.wait(self._readers, timeout=DRAIN_WAIT)
+        for reader in late:
+            reader.cancel()
+        await asyncio.gather(*self._readers, return_exceptions=True)
+        self._transport.close()
         return code
 
-    async def _read(self) -> None:
-        assert self._process.stdout is not None
+    async def _read(self, pipe: asyncio.StreamReader) -> None:
         rest = b""
         cut = False
-        while chunk := await self._process.stdout.read(CHUNK):
+        while chunk := await pipe.read(CHUNK):
             whole, newline, rest = (rest + chunk).rpartition(b"\n")
             if newline:
                 if cut:

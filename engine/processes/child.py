@@ -142,6 +142,8 @@ def run_child(name: str, settings_type: type[S], main: Callable[[Child[S]], Awai
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is the parent's to handle
     _tell_stacks()
     speech = Speech(os.dup(1))
+    # What a library prints goes the way of stderr, where a flood of it does not hold up the heartbeats.
+    os.dup2(2, 1)
     handler = _LogLines(speech)
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     log = logging.getLogger(name)

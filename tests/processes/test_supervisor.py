@@ -24,6 +24,7 @@ from engine.processes.specification import ProcessSpec, RestartPolicy
 from engine.processes.states import ProcessState
 from engine.processes.supervisor import Supervisor
 from engine.views import ProcessRow, Table
+from tests.faults.children.auditor import marked
 
 COMMAND = (sys.executable, "-m", "tests.processes.worker")
 QUICK = RestartPolicy(first=0.02, longest=0.1, budget=3)
@@ -108,6 +109,19 @@ async def test_what_a_child_started_goes_with_it(stage: Stage) -> None:
         with contextlib.suppress(psutil.NoSuchProcess):
             while grandchild.status() != psutil.STATUS_ZOMBIE:
                 await stage.supervisor.sample()
+    assert ProcessState.UNRESPONSIVE not in stage.states(), "its end is seen though a grandchild holds its pipes"
+
+
+async def test_a_grandchild_that_left_the_group_does_not_hide_the_end(stage: Stage) -> None:
+    stage.add("detached")
+    await stage.supervisor.start(["child"])
+    await stage.reaches(ProcessState.RUNNING)
+    os.kill(stage.row().pid, signal.SIGKILL)
+    await stage.reaches(ProcessState.BACKOFF)
+    assert ProcessState.UNRESPONSIVE not in stage.states()
+    await stage.supervisor.stop(["child"])
+    for process in marked():
+        process.kill()
 
 
 async def test_a_crash_loop_ends_in_fatal_and_a_person_can_start_it_again(stage: Stage) -> None:

@@ -1,0 +1,109 @@
+"""Compare what the supervisor shows with what the operating system knows, again and again while faults strike."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import Counter
+
+import psutil
+
+from engine.processes.events import ProcessEvent, StateChanged
+from engine.processes.lifeline import MARK, mark
+from engine.processes.states import ProcessState
+from engine.processes.supervisor import Supervisor
+from engine.views import ProcessRow, Table
+from tests.faults.children.laws import LAW, LIVE
+
+EVERY = 0.25
+ZOMBIES_LAST = 3.0
+MEMORY_SLACK = 12_000_000
+"""Bytes that a process may grow or shrink between the sample and the look."""
+FIGURES_EVERY = 8
+"""Looks between two comparisons of figures."""
+
+
+class Auditor:
+    """`problems` in words. `hear` gets the supervisor's events."""
+
+    def __init__(self, table: Table[ProcessRow]) -> None:
+        self.problems: list[str] = []
+        self.steps: Counter[str] = Counter()
+        self._table = table
+        self._states: dict[str, ProcessState] = {}
+        self._strangers: set[int] = set()
+        self._zombies: dict[int, float] = {}
+        self._itself = psutil.Process()
+
+    def hear(self, event: ProcessEvent) -> None:
+        if not isinstance(event, StateChanged):
+            return
+        known = self._states.get(event.name, ProcessState.STOPPED)
+        if event.old is not known or event.new not in LAW[event.old]:
+            self.problems.append(f"{event.name}: {event.old} → {event.new}, known as {known}")
+        self._states[event.name] = event.new
+        self.steps[f"{event.old} → {event.new}"] += 1
+
+    async def run(self, supervisor: Supervisor) -> None:
+        looks = 0
+        while True:
+            await asyncio.sleep(EVERY)
+            looks += 1
+            self._look()
+            if looks % FIGURES_EVERY == 0:
+                await supervisor.sample()
+                self._compare_figures()
+
+    def _look(self) -> None:
+        """Every child is in the table and every pid in the table is a child; a zombie is gone within seconds."""
+        now = asyncio.get_running_loop().time()
+        children = {child.pid: child for child in self._itself.children()}
+        shown = {row.pid for row in self._table if row.pid}
+        zombies = {pid for pid, child in children.items() if _is_zombie(child)}
+        self._zombies = {pid: self._zombies.get(pid, now) for pid in zombies}
+        for pid, since in self._zombies.items():
+            if now - since > ZOMBIES_LAST:
+                self.problems.append(f"process {pid} is a zombie for {now - since:.1f} s")
+        strangers = set(children) - shown - zombies
+        for pid in strangers & self._strangers:
+            self.problems.append(f"process {pid} runs and is not in the table")
+        self._strangers = strangers
+        for row in self._table:
+            if (row.state in LIVE) != bool(row.pid) and row.state not in ("STARTING", "STUCK"):
+                self.problems.append(f"{row.name} is {row.state} with process {row.pid}")
+
+    def _compare_figures(self) -> None:
+        for row in self._table:
+            if row.state != ProcessState.RUNNING or not row.rss_bytes:
+                continue
+            try:
+                truth = psutil.Process(row.pid)
+                memory, threads = truth.memory_info().rss, truth.num_threads()
+            except psutil.Error:
+                continue
+            moved = abs(memory - row.rss_bytes)
+            # One that leaks is allowed to: its figures change between the two looks.
+            if moved > MEMORY_SLACK and max(memory, row.rss_bytes) < 100_000_000:
+                self.problems.append(f"{row.name}: {row.rss_bytes:,} bytes shown, {memory:,} true")
+            if abs(threads - row.threads) > 1:
+                self.problems.append(f"{row.name}: {row.threads} threads shown, {threads} true")
+
+
+def _is_zombie(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
+
+
+def marked(wanted: str = "") -> list[psutil.Process]:
+    """Every process that carries the mark of a console (our own by default), its children's children included."""
+    wanted = wanted or mark()
+    found: list[psutil.Process] = []
+    for process in psutil.process_iter():
+        try:
+            if process.pid != os.getpid() and process.environ().get(MARK) == wanted and not _is_zombie(process):
+                found.append(process)
+        except (psutil.Error, OSError):
+            continue
+    return found
