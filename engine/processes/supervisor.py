@@ -52,6 +52,7 @@ class Supervisor:
         self._units: dict[str, Unit] = {}
         self._sampler = Sampler()
         self._sampling: asyncio.Task[None] | None = None
+        self._sampling_now = asyncio.Lock()
         self._starting: set[asyncio.Task[None]] = set()
         self._roll_call = RollCall(registry, self._pids)
 
@@ -214,9 +215,9 @@ class Supervisor:
 
     async def sample(self) -> None:
         """Read the figures of every process now, in one pass and off the loop."""
-        units = {unit.row.pid: unit for unit in self._units.values() if unit.row.pid}
-        loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(None, self._sampler.sample, list(units))
+        async with self._sampling_now:
+            units = {unit.row.pid: unit for unit in self._units.values() if unit.row.pid}
+            found = await asyncio.get_running_loop().run_in_executor(None, self._sampler.sample, list(units))
         for pid, unit in units.items():
             sample = found.get(pid)
             if sample is not None and unit.row.pid == pid:

@@ -17,8 +17,8 @@ from tests.faults.children.laws import LAW, LIVE
 
 EVERY = 0.25
 ZOMBIES_LAST = 3.0
-MEMORY_SLACK = 12_000_000
-"""Bytes that a process may grow or shrink between the sample and the look."""
+SLACK = 2_000_000
+"""Bytes that a process may grow and shrink again between two looks."""
 FIGURES_EVERY = 8
 """Looks between two comparisons of figures."""
 
@@ -51,8 +51,7 @@ class Auditor:
             looks += 1
             self._look()
             if looks % FIGURES_EVERY == 0:
-                await supervisor.sample()
-                self._compare_figures()
+                await self._compare_figures(supervisor)
 
     def _look(self) -> None:
         """Every child is in the table and every pid in the table is a child; a zombie is gone within seconds."""
@@ -72,21 +71,36 @@ class Auditor:
             if (row.state in LIVE) != bool(row.pid) and row.state not in ("STARTING", "STUCK"):
                 self.problems.append(f"{row.name} is {row.state} with process {row.pid}")
 
-    def _compare_figures(self) -> None:
+    async def _compare_figures(self, supervisor: Supervisor) -> None:
+        """What is shown lies between what is true just before the sample and just after it."""
+        before = self._truth()
+        await supervisor.sample()
+        after = self._truth()
+        for name in before.keys() & after.keys():
+            row, (pid, memory, threads), (pid_after, memory_after, threads_after) = (
+                self._table.get(name), before[name], after[name],
+            )  # fmt: skip
+            if row is None or not pid == pid_after == row.pid:
+                continue
+            if not min(memory, memory_after) - SLACK <= row.rss_bytes <= max(memory, memory_after) + SLACK:
+                self.problems.append(f"{name}: {row.rss_bytes:,} bytes shown, {memory:,} to {memory_after:,} true")
+            if not min(threads, threads_after) <= row.threads <= max(threads, threads_after):
+                self.problems.append(f"{name}: {row.threads} threads shown, {threads} to {threads_after} true")
+
+    def _truth(self) -> dict[str, tuple[int, int, int]]:
+        """(pid, resident bytes, threads) of those that run, by name."""
+        found: dict[str, tuple[int, int, int]] = {}
         for row in self._table:
-            if row.state != ProcessState.RUNNING or not row.rss_bytes:
+            if row.state != ProcessState.RUNNING:
                 continue
             try:
-                truth = psutil.Process(row.pid)
-                memory, threads = truth.memory_info().rss, truth.num_threads()
+                process = psutil.Process(row.pid)
+                figures = (row.pid, process.memory_info().rss, process.num_threads())
             except psutil.Error:
                 continue
-            moved = abs(memory - row.rss_bytes)
-            # One that leaks is allowed to: its figures change between the two looks.
-            if moved > MEMORY_SLACK and max(memory, row.rss_bytes) < 100_000_000:
-                self.problems.append(f"{row.name}: {row.rss_bytes:,} bytes shown, {memory:,} true")
-            if abs(threads - row.threads) > 1:
-                self.problems.append(f"{row.name}: {row.threads} threads shown, {threads} true")
+            if figures[1]:  # one that is ending has no memory any more
+                found[row.name] = figures
+        return found
 
 
 def _is_zombie(process: psutil.Process) -> bool:
