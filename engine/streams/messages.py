@@ -46,6 +46,8 @@ class Indicators(msgspec.Struct, frozen=True, tag="indicators"):
 
     timeframe: Timeframe
     values: list[IndicatorValues]
+    past: bool = False
+    """Values of bars from before the feed warmed up, for charts: nothing happened now."""
 
 
 class QuoteState(msgspec.Struct, frozen=True, array_like=True, gc=False):

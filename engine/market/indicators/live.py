@@ -139,7 +139,7 @@ class LiveIndicators:
         series.kept.put_below(bars)
         series.state = State.SHORT
         if len(series.kept):
-            self._replay(timeframe, symbol, int(series.kept.times[-SHOWN:][0]))
+            self._replay(timeframe, symbol, int(series.kept.times[-SHOWN:][0]), past=True)
 
     def _bars_of_the_day(self, timeframe: Timeframe, symbol: str, newest: Bar) -> int:
         return (newest.timestamp - self._day_start(symbol, newest.timestamp)) // timeframe.nanoseconds + 1
@@ -157,7 +157,7 @@ class LiveIndicators:
             return
         self._give_out(timeframe, [(bar.symbol, bar.timestamp, row) for bar, row in zip(bars, values, strict=True)])
 
-    def _replay(self, timeframe: Timeframe, symbol: str, since: int) -> None:
+    def _replay(self, timeframe: Timeframe, symbol: str, since: int, *, past: bool = False) -> None:
         """Compute all that is kept again and give out the values from `since` on."""
         kept, table = self._series[timeframe, symbol].kept, self._tables[timeframe]
         table.forget(symbol)
@@ -170,9 +170,11 @@ class LiveIndicators:
             self._begin_anew(timeframe, symbol, error)
             return
         first = max(int(np.searchsorted(times, since)), self._enough(self._series[timeframe, symbol]) - 1)
-        self._give_out(timeframe, [(symbol, int(times[i]), values[i]) for i in range(first, len(times))])
+        self._give_out(timeframe, [(symbol, int(times[i]), values[i]) for i in range(first, len(times))], past=past)
 
-    def _give_out(self, timeframe: Timeframe, found: Iterable[tuple[str, int, FloatArray]]) -> None:
+    def _give_out(
+        self, timeframe: Timeframe, found: Iterable[tuple[str, int, FloatArray]], *, past: bool = False
+    ) -> None:
         said: list[IndicatorValues] = []
         for symbol, at, values in found:
             series = self._series[timeframe, symbol]
@@ -182,7 +184,7 @@ class LiveIndicators:
             if series.state is State.WARM and np.isfinite(values).all():
                 said.append(IndicatorValues(symbol, at, *values.tolist()))
         if said:
-            self._publish(INDICATORS + timeframe.value, Indicators(timeframe, said))
+            self._publish(INDICATORS + timeframe.value, Indicators(timeframe, said, past))
 
     def _enough(self, series: _Series) -> int:
         """Bars from which on values are given out."""

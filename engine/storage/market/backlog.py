@@ -112,7 +112,7 @@ class Backlog:
             self.add("realtime_candles", candle_rows(message.bars), now)
         elif isinstance(message, Quotes):
             self.add("normalized_data", quote_rows(message.quotes), now)
-        elif isinstance(message, Indicators):
+        elif isinstance(message, Indicators) and not message.past:
             self.add("technical_indicators", indicator_rows(message), now)
         elif isinstance(message, Signals):
             self.add("processing_results", signal_rows(message.signals), now)

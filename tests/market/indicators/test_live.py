@@ -56,6 +56,8 @@ class Desk:
         self.away = False
         self.asked: list[tuple[str, Timeframe, int]] = []
         self.said: list[IndicatorValues] = []
+        self.known = 0
+        """Values of `said` that a recorder leaves out."""
         self.live = LiveIndicators(self.ask, self.publish, day_start, SHORT)
 
     async def ask(self, symbol: str, timeframe: Timeframe, limit: int) -> Sequence[Bar]:
@@ -69,6 +71,7 @@ class Desk:
         assert isinstance(message, Indicators)
         assert topic == f"indicators.{message.timeframe}"
         self.said += message.values
+        self.known += len(message.values) if message.past else 0
 
     @property
     def latest(self) -> dict[int, IndicatorValues]:
@@ -119,6 +122,9 @@ async def test_what_a_chart_shows_is_given_out_at_once(monkeypatch: pytest.Monke
     desk = Desk(bars)
     async with warming(desk, "SPY") as live:
         await until(lambda: live.warm == 1)
+        live.take(M1, [tape(201)[-1]])
+    assert (len(desk.said), desk.known) == (41, 40), "the recorder takes only what is new"
+    desk.said.pop()
     whole = expected(bars)
     assert list(desk.latest) == [bar.timestamp for bar in bars[-40:]]
     for at, values in desk.latest.items():
