@@ -20,7 +20,7 @@ from engine.bus import Bus
 from engine.clock import IdFactory
 from engine.config.settings import EngineSection, Settings
 from engine.domain.errors import OrderError, PaddockError
-from engine.domain.events import OrderEvent
+from engine.domain.events import OrderEvent, TradingState
 from engine.domain.orders import Order
 from engine.execution.link import VenueLink
 from engine.execution.signals import SignalDesk
@@ -53,7 +53,8 @@ BOTS = {"bot-a": "SPY", "bot-b": "AAPL"}
 SHORT = {"bot-a": False, "bot-b": True}
 """Which of them may sell short."""
 SNAPSHOT_EVERY = 7.0
-DISPLAY_EVERY = 10.0
+SELDOM = {"display": 10.0, "account": 6.0, "market clock": 15.0}
+"""Seconds between two runs of each."""
 SHM = Path("/dev/shm")
 _settings = functools.cache(lambda: Settings(data=SHM))
 """Read once: it costs as much as some of the shorter lives."""
@@ -127,15 +128,15 @@ class Connection:
             if self._life.is_dead:
                 await asyncio.Event().wait()
             if method in ("POST", "PATCH") and data is not None:
-                self._life.watch.sent(data)
+                self._life.watch.sent(data, excused=self._life.waits_for_no_disk)
             return await self._network.carry(method, path, data, self._patience)
 
 
 class Timetable(Schedule):
-    """The engine's own, but for the window's figures: they change nothing, and cost as much as the orders do."""
+    """The engine's own, but for what no order hangs on and costs as much as the orders do: that comes less often."""
 
     def every(self, seconds: float, name: str, *works: Chore, at_once: bool = True) -> None:
-        super().every(DISPLAY_EVERY if name == "display" else seconds, name, *works, at_once=at_once)
+        super().every(SELDOM.get(name, seconds), name, *works, at_once=at_once)
 
 
 class Life:
@@ -190,6 +191,11 @@ class Life:
         pulse.join(self._schedule, EngineSection())
         self._schedule.every(SNAPSHOT_EVERY, "state", self._save_state, at_once=False)
         self._tasks: list[asyncio.Task[Any]] = []
+
+    @property
+    def waits_for_no_disk(self) -> bool:
+        """An emergency stop closes positions though the disk is full; nothing else is sent while trading is halted."""
+        return self.core.trading_state is TradingState.HALTED and self.plan.fired[Fault.DISK_FULL] > 0
 
     def start(self) -> None:
         self._tasks.append(asyncio.create_task(self._schedule.run()))

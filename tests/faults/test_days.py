@@ -14,6 +14,8 @@ from tests.faults.plan import Fault
 DAYS = int(os.environ.get("PADDOCK_FAULT_DAYS", "2000"))
 SELDOM = 0.1
 """A fault that strikes in a smaller share of the days would prove little."""
+RARE = 0.05
+"""The same of what people do."""
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -29,6 +31,9 @@ def test_nothing_is_lost_or_doubled_whatever_strikes() -> None:
     told = json.loads(done.stdout[done.stdout.index("{\n") :])
     assert told["days"] == DAYS
     assert told["fills"] > 10 * DAYS, "days in which nothing trades prove nothing"
+    done_in = told["share of days in which it was done"]
+    assert done_in.keys() >= {"bracket", "protect", "change", "waver", "adopt", "somebody else's"}
+    assert {deed: share for deed, share in done_in.items() if share < RARE} == {}
     shares = told["share of days in which it struck"]
     assert set(shares) == {fault.value for fault in Fault}
     assert {name: share for name, share in shares.items() if share < SELDOM} == {}
