@@ -187,8 +187,10 @@ class HealthList(QWidget):
                 icon, detail = label(), label("", "muted")
                 detail.setMinimumWidth(10)
                 detail.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-                self._grid.addWidget(icon, at, 0)
-                self._grid.addWidget(label(health.part), at, 1)
+                detail.setWordWrap(True)
+                top = Qt.AlignmentFlag.AlignTop
+                self._grid.addWidget(icon, at, 0, top)
+                self._grid.addWidget(label(health.part), at, 1, top)
                 self._grid.addWidget(detail, at, 2)
                 self._lines[health.part] = (icon, detail)
             icon, detail = self._lines[health.part]

@@ -102,6 +102,7 @@ class Trading(Panel):
         self._watch = TableView(
             TableModel(self.views.quotes, _quote_columns()), "trading.watch", "Prices appear when the feed runs."
         )
+        self._watch.hide_columns("Bid", "Ask")  # the ticket has them; by the menu of the headings they come back
         self._watch.selected.connect(lambda quote: self.show_symbol(quote.symbol) if quote is not None else None)
         self._watch.menu_actions = [("Remove from the list", self._unwatch)]
         self._add = QLineEdit()

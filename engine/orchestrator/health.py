@@ -82,7 +82,7 @@ def write_recorder(table: Table[HealthRow], status: RecorderStatus | None, now: 
     if status is None:
         return
     state = "warning" if status.dropped or status.refused or status.lag > BEHIND else "good"
-    detail = f"{status.row_rate:.0f} rows/s, {status.lag:.1f} s behind, {status.size_bytes / 1e6:,.0f} MB"
+    detail = f"{status.row_rate:,.0f} rows/s, {status.lag:.1f} s behind, {status.size_bytes / 1e6:,.0f} MB"
     if status.dropped or status.refused:
         detail += f", {status.dropped:,} lost, {status.refused:,} refused"
     if status.error:
