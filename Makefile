@@ -20,7 +20,7 @@ test: setup lint
 
 # Peers are measured beside us in one run; they live in an environment of their own.
 bench: setup
-	@test -x .peers/bin/python || { $(PYTHON) -m venv .peers && .peers/bin/pip install -q vnpy==4.5.0 nautilus_trader==1.221.0 pyee==13.0.1 talipp==2.7.0; } || rm -rf .peers
+	@test -x .peers/bin/python || { $(PYTHON) -m venv .peers && .peers/bin/pip install -q vnpy==4.5.0 nautilus_trader==1.221.0 pyee==13.0.1 talipp==2.7.0 supervisor==4.3.0 circus==0.19.0; } || rm -rf .peers
 	PADDOCK_PEERS=$$(test -x .peers/bin/python && echo .peers/bin/python) $(BIN)/python -m tests.benchmarks
 
 lint: setup

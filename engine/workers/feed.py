@@ -32,6 +32,10 @@ QUOTES_EVERY = 0.1
 CANDLES_EVERY = 0.25
 STATUS_EVERY = 1.0
 MARKET_EVERY = 20.0
+TWO_BARS = 120.0
+"""Seconds without a message while the market is open, after which this process is replaced: a minute's bar came twice
+without us, and reconnecting the streams has not helped.
+"""
 DAY_EVERY = 15
 """Rounds of looking at the market, from one look at the day to the next."""
 
@@ -130,6 +134,7 @@ async def main(child: Child[Settings]) -> None:
                 feed.tenure.settle(feed.tape_now)
                 child.progress(feed.messages - counted)
                 counted = feed.messages
+                child.expect_progress(TWO_BARS if feed.market_open else 0.0)
 
     async def follow_market() -> None:
         for round_ in itertools.count(1):

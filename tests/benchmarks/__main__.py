@@ -5,7 +5,19 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("start", "tabs", "backtest", "stream", "exchange", "engine", "risk", "indicators", "storage", "transports")
+NAMES = (
+    "start",
+    "tabs",
+    "backtest",
+    "stream",
+    "exchange",
+    "engine",
+    "risk",
+    "indicators",
+    "storage",
+    "transports",
+    "processes",
+)
 
 
 def main() -> int:
