@@ -41,7 +41,10 @@ def candle_rows(bars: Iterable[Bar]) -> Iterator[Row]:
 
 
 def quote_rows(quotes: Iterable[QuoteState]) -> Iterator[Row]:
+    """A state without a time is what history knew before the first quote or print of today came."""
     for q in quotes:
+        if not q.timestamp:
+            continue
         yield q.timestamp, q.symbol, q.last, q.bid, q.ask, q.bid_size, q.ask_size, q.day_volume
 
 

@@ -6,6 +6,7 @@ once, or a power cut, leave the old form or the new one.
 
 from __future__ import annotations
 
+import logging
 import threading
 from pathlib import Path
 
@@ -34,6 +35,8 @@ class _Statements:
 
 def statements(dialect: str, current: str | None, target: str = HEAD, *, timescale: bool = False) -> list[str]:
     """From form `current` (None: no version yet, or an empty database) to `target`, up or down; "base" is nothing."""
+    # Its steps are ours to tell of, not a user's to read; it begins to speak while it is imported.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     from alembic import command
     from alembic.config import Config
 
