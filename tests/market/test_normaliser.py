@@ -1,0 +1,153 @@
+"""What is let through, what is refused, and that every message is accounted for."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.domain.market import NANOSECONDS, Bar, Quote, Timeframe, Trade
+from engine.market.batch import Batch, Correction
+from engine.market.hours import NewYorkDays
+from engine.market.normaliser.conditions import ALL, HIGH_LOW, LAST, VOLUME, updates
+from engine.market.normaliser.normaliser import LEAP, OLDEST, Normaliser
+from engine.market.normaliser.rejections import Reason
+from engine.market.processor import Processor
+
+NOON = 1_700_000_000 * NANOSECONDS
+
+
+def trade(number: int = 1, at: int = NOON, price: float = 100.0, size: float = 1.0, **more: Any) -> Trade:
+    return Trade("SPY", price, size, at, "V", more.get("conditions", ()), number)
+
+
+def quote(bid: float = 99.9, ask: float = 100.1, at: int = NOON) -> Quote:
+    return Quote("SPY", bid, 1.0, ask, 1.0, at)
+
+
+def refused(normaliser: Normaliser) -> dict[Reason, int]:
+    return {reason: count for reason, count in normaliser.rejections.counts.items() if count}
+
+
+def test_numbers_that_cannot_be_are_refused_and_kept_to_be_looked_at() -> None:
+    normaliser = Normaliser()
+    absurd = [trade(price=p) for p in (math.nan, math.inf, 0.0, -1.0)] + [trade(size=s) for s in (math.nan, -1.0)]
+    assert list(normaliser.trades([*absurd, trade()])) == [trade()]
+    assert refused(normaliser) == {Reason.ABSURD: 6}
+    assert len(normaliser.rejections.newest(Reason.ABSURD)) == 6
+
+
+def test_a_crossed_quote_is_refused_and_a_locked_or_one_sided_one_is_not() -> None:
+    normaliser = Normaliser()
+    good = [quote(100, 100), quote(0, 100.1), quote(99.9, 0)]
+    assert list(normaliser.quotes([quote(100.2, 100.1), *good])) == good
+    assert refused(normaliser) == {Reason.CROSSED: 1}
+
+
+def test_a_print_is_counted_once_though_it_comes_again_later() -> None:
+    normaliser = Normaliser()
+    assert normaliser.trades([trade(1), trade(2)])
+    assert list(normaliser.trades([trade(2), trade(1), trade(3)])) == [trade(3)]
+    assert list(normaliser.trades([trade(1, at=NOON + 86_400 * NANOSECONDS)])), "an id is unique for a day only"
+    assert refused(normaliser) == {Reason.DUPLICATE: 2}
+
+
+def test_one_message_of_the_future_is_refused_and_several_that_agree_are_believed() -> None:
+    normaliser = Normaliser()
+    normaliser.tell_time(NOON)
+    normaliser.trades([trade(1)])
+    far = NOON + 10 * LEAP
+    assert list(normaliser.trades([trade(2, at=far)])) == []
+    assert list(normaliser.trades([trade(3, at=far + 1), trade(4, at=far + 2)])) == [trade(4, at=far + 2)]
+    assert refused(normaliser) == {Reason.FUTURE: 2}
+
+
+def test_a_print_of_long_ago_is_refused_until_it_is_plain_that_time_went_back() -> None:
+    normaliser = Normaliser()
+    normaliser.trades([trade(1)])
+    old = [trade(number, at=NOON - OLDEST - number) for number in range(2, 8)]
+    assert len(normaliser.trades(old)) == 2
+    assert refused(normaliser) == {Reason.STALE: 4}
+
+
+def test_a_price_far_from_the_quotes_is_refused_until_prints_agree_on_it() -> None:
+    normaliser = Normaliser()
+    normaliser.quotes([quote()])
+    normaliser.trades([trade(number, at=NOON + number, price=100 + number % 3 / 100) for number in range(1, 400)])
+    assert list(normaliser.trades([trade(400, at=NOON + 400, price=50.0)])) == []
+    assert list(normaliser.trades([trade(401, at=NOON + 401, price=101.0)])), "a price may move"
+    split = [trade(402 + n, at=NOON + 402 + n, price=50.0) for n in range(6)]
+    assert normaliser.trades(split)[-1] is split[-1]
+    assert refused(normaliser)[Reason.OUTLIER] <= 5
+
+
+def test_conditions_say_what_a_print_updates() -> None:
+    assert [updates("C", (c,)) for c in ("@", "F", "O", "6", "T")] == [ALL] * 5
+    assert [updates("C", (c,)) for c in ("I", "C", "W", "7", "U")] == [VOLUME] * 5
+    assert [updates("C", (c,)) for c in ("Z", "G", "4", "P")] == [HIGH_LOW | VOLUME] * 4
+    assert [updates("C", (c,)) for c in ("M", "Q")] == [0, 0]
+    assert (updates("A", ("B",)), updates("C", ("B",))) == (VOLUME, ALL), "average price on CTA, bunched on UTP"
+    assert updates("C", ("@", "Z", "I")) == VOLUME, "the most restrictive holds"
+    assert (updates("", ("1",)), updates("", ("20000020",)), updates("", ("4800",))) == (ALL, VOLUME, HIGH_LOW | VOLUME)
+    assert updates("C", ("9",)) == LAST | HIGH_LOW
+
+
+class Built:
+    """A processor and the last word on each candle."""
+
+    def __init__(self) -> None:
+        self.bars: dict[tuple[Timeframe, int], Bar] = {}
+        self.processor = Processor(self.keep)
+        self.processor.watch("SPY", NewYorkDays())
+
+    def keep(self, bars: list[Bar]) -> None:
+        for bar in bars:
+            old = self.bars.get((bar.timeframe, bar.timestamp))
+            assert old is None or bar.revision > old.revision, "a closed candle comes again only as a new revision"
+            self.bars[bar.timeframe, bar.timestamp] = bar
+
+    def take(self, *trades: Trade, corrections: tuple[Correction, ...] = ()) -> None:
+        self.processor.take(Batch(trades=trades, corrections=corrections))
+
+    def values(self) -> dict[tuple[Timeframe, int], tuple[float, ...]]:
+        self.processor.close_before(NOON + 3 * 86_400 * NANOSECONDS)
+        return {key: (b.open, b.high, b.low, b.close, b.volume, b.trade_count) for key, b in self.bars.items()}
+
+
+tapes = st.lists(st.tuples(st.integers(0, 90_000), st.integers(99, 101)), min_size=1, max_size=50)
+
+
+@given(tapes, st.randoms(use_true_random=False), st.integers(1, 9))
+def test_disorder_and_doubles_change_no_candle(tape: list[tuple[int, int]], chance: Any, size: int) -> None:
+    trades = [trade(number, NOON + at * 1_000_000, float(price)) for number, (at, price) in enumerate(sorted(tape), 1)]
+    straight, mixed = Built(), Built()
+    straight.take(*trades)
+    disordered = trades + chance.sample(trades, len(trades) // 2)
+    chance.shuffle(disordered)
+    for at in range(0, len(disordered), size):
+        mixed.take(*disordered[at : at + size])
+    assert mixed.values() == straight.values()
+    counts = mixed.processor.normaliser.rejections.counts
+    assert counts[Reason.DUPLICATE] == len(disordered) - len(trades)
+    assert mixed.processor.messages == len(trades) + sum(counts.values()), "every message is accounted for"
+
+
+def test_a_correction_and_a_cancel_give_the_candles_that_the_right_prints_give() -> None:
+    wrong = [trade(1), trade(2, NOON + 1, price=101.0), trade(3, NOON + 2, price=101.5)]
+    later = trade(4, NOON + 70 * NANOSECONDS // 10)
+    right = trade(2, NOON + 1, price=100.5)
+    told, straight = Built(), Built()
+    told.take(*wrong, later)
+    told.take(
+        corrections=(
+            Correction("SPY", "V", 2, 101.0, 1.0, 0, right),
+            Correction("SPY", "V", 3, 101.5, 1.0, 0),
+            Correction("SPY", "V", 99, 1.0, 1.0, 0),
+        )
+    )
+    straight.take(wrong[0], right, later)
+    assert told.values() == straight.values()
+    assert told.bars[Timeframe.SECOND_1, NOON].revision == 2
+    assert refused(told.processor.normaliser) == {Reason.UNKNOWN_PRINT: 1}
