@@ -64,6 +64,10 @@ class AlpacaSection(Section):
     paper: AccountSection = Field(AccountSection(), description="keys of the paper account")
     live: KeyPair = Field(KeyPair(), description="keys of the live account")
     feed: Literal["iex", "sip"] = Field("iex", description="stock data: iex is free, sip needs a subscription")
+    sessions: Literal["all", "extended", "regular"] = Field(
+        "all",
+        description="prints of stocks that make candles: all, those from 4:00 to 20:00, or of the regular session",
+    )
 
 
 class ExchangeSection(Section):

@@ -229,6 +229,8 @@ class Feed:
     async def _catch_up(self, symbols: list[str]) -> None:
         self._missed.begin(symbols)
         await self.refresh_market()
+        if self._hours.wanted:
+            await self._hours.read(self.market_time)
         await self._missed.read(symbols, self.market_time)
 
     async def _is_known(self, symbol: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from typing import Protocol
@@ -19,6 +19,8 @@ from engine.domain.market import NANOSECONDS
 NEW_YORK = ZoneInfo("America/New_York")
 HOUR = 3_600 * NANOSECONDS
 DAY = 24 * HOUR
+WEEK = timedelta(days=7)
+"""Read around the days that are asked for, because one day alone is no span to the calendar."""
 PRE_MARKET, AFTER_HOURS = time(4), time(20)
 
 Span = tuple[int, int]
@@ -96,7 +98,7 @@ def calendar_hours(first: date, last: date, choice: Choice) -> Hours:
     with warnings.catch_warnings():
         # exchange_calendars 4 uses what pandas 3.1 deprecates.
         warnings.simplefilter("ignore", DeprecationWarning)
-        calendar = exchange_calendars.get_calendar("XNYS", start=str(first), end=str(last))
+        calendar = exchange_calendars.get_calendar("XNYS", start=str(first - WEEK), end=str(last + WEEK))
     spans = [(int(row.open.value), int(row.close.value)) for row in calendar.schedule.itertuples()]
     return SessionHours(extended(spans) if choice is Choice.EXTENDED else spans)
 

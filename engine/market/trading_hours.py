@@ -34,6 +34,11 @@ class TradingHours:
         """The venue's time, from what it `told` and the monotonic seconds since; 0 = it told nothing."""
         return told + int((now - self._told_at) * NANOSECONDS) if self._told_at >= 0 else 0
 
+    @property
+    def wanted(self) -> bool:
+        """Whether sessions matter and have not been read yet."""
+        return self._choice is not Choice.ALL and not self._stocks.known
+
     async def read(self, now: int) -> None:
         """The sessions around the venue's `now`; when they cannot be read those known before stay."""
         if self._choice is Choice.ALL:
@@ -50,13 +55,17 @@ class _Chosen(NewYorkDays):
     """Hours that become known while candles are built."""
 
     def __init__(self) -> None:
-        self._known: SessionHours | None = None
+        self._hours: SessionHours | None = None
+
+    @property
+    def known(self) -> bool:
+        return self._hours is not None
 
     def put(self, sessions: list[Span]) -> None:
-        self._known = SessionHours(sessions)
+        self._hours = SessionHours(sessions)
 
     def includes(self, at: int) -> bool:
-        return self._known is None or self._known.includes(at)
+        return self._hours is None or self._hours.includes(at)
 
     def sessions(self, start: int, end: int) -> list[Span]:
-        return super().sessions(start, end) if self._known is None else self._known.sessions(start, end)
+        return super().sessions(start, end) if self._hours is None else self._hours.sessions(start, end)

@@ -35,6 +35,10 @@ def feed_state(market: MarketMemory, is_open: bool | None) -> tuple[str, str]:
         return "bad", f"silent for {age:.0f} s"
     if is_open and age > QUIET:
         return "warning", f"quiet for {age:.0f} s"
+    if standing := [feed.fallback for feed in feeds if feed.fallback]:
+        return "warning", f"{standing[0]} stands in for the stream"
+    if is_open and any("late" in feed.channels.values() for feed in feeds):
+        return "warning", "prices come late: the tape lies behind the venue's clock"
     rate, symbols = sum(feed.message_rate for feed in feeds), sum(len(feed.symbols) for feed in feeds)
     workers = f" in {len(feeds)} feeds" if len(feeds) > 1 else ""
     return "good", f"{rate:.0f} messages/s, {symbols} symbols{workers}"

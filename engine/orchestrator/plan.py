@@ -140,6 +140,7 @@ def feed_spec(
             "venue": venue.address,
             "symbols": symbols(name),
             "feed": settings.alpaca.feed,
+            "sessions": settings.alpaca.sessions,
             "history": history_stores(settings, installation, hub),
         },
         depends_on=(EXCHANGE, HUB) if venue.is_local else (HUB,),

@@ -16,11 +16,13 @@ from engine.broker.address import VenueAddress
 from engine.domain.errors import UnavailableError
 from engine.market.feed import Feed
 from engine.market.history.stores import HistoryStores, open_history
+from engine.market.hours import Choice
 from engine.market.indicators.live import LiveIndicators
 from engine.market.indicators.sessions import day_start
 from engine.market.rest import MarketRest
 from engine.market.sources.alpaca import AlpacaStream
 from engine.market.sources.base import Source
+from engine.market.sources.polling import RestPolling
 from engine.processes.child import Child
 from engine.streams.address import HubAddress
 from engine.streams.messages import HISTORY_REQUEST, WATCH, Candles, FeedStatus, HistoryRequest, Message, Watch
@@ -46,6 +48,7 @@ class Settings(msgspec.Struct, kw_only=True):
     venue: VenueAddress
     symbols: list[str]
     feed: str = "iex"
+    sessions: Choice = Choice.ALL
     history: HistoryStores = HistoryStores()
 
 
@@ -66,7 +69,8 @@ async def main(child: Child[Settings]) -> None:
     def make_sources(crypto: bool) -> list[Source]:
         url = venue.crypto_stream_url if crypto else venue.stock_stream_url
         name = "crypto stream" if crypto else f"{settings.feed} stream"
-        return [AlpacaStream(name, url, venue.key, venue.secret)]
+        polling = RestPolling(f"{name} by REST", rest, lambda: feed.market_now())
+        return [AlpacaStream(name, url, venue.key, venue.secret), polling]
 
     opened = AsyncExitStack()
     past = await opened.enter_async_context(open_history(child.clock, rest, settings.feed, settings.history))
@@ -84,7 +88,7 @@ async def main(child: Child[Settings]) -> None:
         if (own := feed.tenure.ours(message, feed.tape_now)) is not None:
             transport.publish(topic, own)
 
-    feed = Feed(settings.name, settings.feed, rest, publish, child.clock, make_sources, past)
+    feed = Feed(settings.name, settings.feed, rest, publish, child.clock, make_sources, past, settings.sessions)
     indicators = LiveIndicators(feed.newest_closed, say, day_start)
     background: set[asyncio.Task[None]] = set()
 

@@ -146,21 +146,26 @@ def test_growing_candles_are_told_once_for_each_change() -> None:
 
 
 @needs_shared_data
+@pytest.mark.parametrize("day", [7, 8])
 @pytest.mark.parametrize("symbol", ["SPY", "IBM", "AIG", "BAC"])
-def test_minutes_of_recorded_trades_agree_with_the_official_ones(symbol: str) -> None:
-    """Without a look at conditions 77 to 98 % of the minutes agree; the marks are those that issue 5 asks for."""
-    shares = agreement(FOLDER, symbol)
-    assert min(shares[:4]) >= 0.985, shares
+def test_minutes_of_recorded_trades_agree_with_the_official_ones(symbol: str, day: int) -> None:
+    """Without a look at conditions 77 to 98 % of the minutes agree; issue 5 asks for 98.5 % and 98.9 % of the volumes.
+
+    The rest are minutes at whose edge a print carries a millisecond of the other minute, and the first and last of the
+    day, where the official bars know the auctions' prints by other rules.
+    """
+    shares = agreement(FOLDER, symbol, day)
+    assert min(shares[:4]) >= 0.992, shares
     assert shares[4] >= 0.989, shares
 
 
-def agreement(folder: Path, symbol: str) -> list[float]:
-    """Shares of the regular minutes of 2013-10-07 whose open, high, low, close, volume are the official ones."""
+def agreement(folder: Path, symbol: str, day: int) -> list[float]:
+    """Shares of the regular minutes of that day of October 2013 with the official open, high, low, close, volume."""
     import polars as pl
 
-    opening, closing = 1_381_152_600 * NANOSECONDS, 1_381_176_000 * NANOSECONDS
+    opening, closing = ((at + (day - 7) * 86_400) * NANOSECONDS for at in (1_381_152_600, 1_381_176_000))
     at = pl.col("timestamp").cast(pl.Int64).alias("at")
-    recorded = pl.read_parquet(folder / "trades" / symbol / "2013-10-07.parquet").with_columns(at)
+    recorded = pl.read_parquet(folder / "trades" / symbol / f"2013-10-{day:02}.parquet").with_columns(at)
     trades = [
         Trade(symbol, price, float(size), time, exchange, (condition,) if condition else ())
         for time, price, size, exchange, condition in recorded.select(

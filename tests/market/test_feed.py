@@ -10,7 +10,9 @@ import pytest
 from engine.broker.address import VenueAddress
 from engine.domain.market import NANOSECONDS, Bar, Timeframe
 from engine.exchange.server import ExchangeServer
-from engine.streams.messages import HistoryReply, HistoryRequest
+from engine.market.sources.alpaca import AlpacaStream
+from engine.market.sources.polling import RestPolling
+from engine.streams.messages import HistoryReply, HistoryRequest, StreamHealth
 from tests.market.conftest import Running, exchange, fault, running
 from tests.waiting import until
 
@@ -146,6 +148,28 @@ async def test_an_exchange_that_is_gone_is_told_and_found_again_when_it_is_back(
         await until(lambda: found.status().connected and len(found.closed(Timeframe.SECOND_1)) > 5)
         assert found.status().error == ""
         await found.feed.close()
+
+
+async def test_rest_stands_in_for_a_stream_that_stays_away_and_is_let_go_when_it_is_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, seconds in (("line.FAILOVER_AFTER", 0.2), ("line.RETURN_AFTER", 0.1), ("sources.polling.PAUSE", 0.02)):
+        monkeypatch.setattr(f"engine.market.{name}", seconds)
+    async with exchange(speed=20) as server, running(server.url) as found:
+        feed, venue = found.feed, address(server)
+        stream = AlpacaStream("stream", "ws://127.0.0.1:1/v2/iex", "key", "secret", seed=1)
+        polling = RestPolling("REST", feed._rest, feed.market_now)
+        feed._make_sources = lambda crypto: [stream, polling]
+        await feed.watch(["SPY"])
+        await until(lambda: found.status().fallback == "REST" and found.status().connected)
+        await until(lambda: len(found.closed(Timeframe.SECOND_1)) > 20)
+        stream._url = venue.stock_stream_url
+        await until(lambda: not found.status().fallback and found.status().connected)
+        told = [message.words for _, message in found.said if isinstance(message, StreamHealth)]
+        assert "REST stands in for the stream" in told
+        assert "stream works again; REST is let go" in told
+        count = len(found.closed(Timeframe.SECOND_1))
+        await until(lambda: len(found.closed(Timeframe.SECOND_1)) > count + 5)
 
 
 async def came_back(found: Running, reconnects: int) -> None:

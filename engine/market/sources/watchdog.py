@@ -59,10 +59,10 @@ class Channel:
         """A new connection: its silence counts from now, and pauses while there was none are not usual ones."""
         self.at = now
 
-    def look(self, now: float, market_open: bool, venue_time: int) -> ChannelState:
-        """`venue_time` in int nanoseconds, 0 = not known."""
+    def look(self, now: float, market_open: bool, venue_time: int, others_speak: bool) -> ChannelState:
+        """`venue_time` in int nanoseconds, 0 = not known. One of several that never spoke may have nothing to say."""
         silent = now - self.at
-        if self.at < 0:
+        if self.at < 0 or (not self.messages and others_speak):
             self.state = ChannelState.WAITING
         elif market_open and silent > max(self._silence, PATIENCE * self._usual):
             self.state = ChannelState.MUTE
@@ -108,9 +108,10 @@ class Watchdog:
     def look(self, now: float, market_open: bool, venue_time: int) -> list[Change]:
         """What changed since the last look."""
         found: list[Change] = []
+        speak = any(channel.messages for channel in self.channels.values())
         for channel in self.channels.values():
             was = channel.state
-            if (state := channel.look(now, market_open, venue_time)) is not was:
+            if (state := channel.look(now, market_open, venue_time, speak)) is not was:
                 found.append(Change(channel.name, was, state))
         return found
 
