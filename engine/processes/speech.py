@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from engine.clock import Clock
 from engine.control import LogLine
-from engine.observability.log_file import LogFile
 from engine.processes.events import LogRecord, ProcessEvent, Report
+from engine.processes.log_files import LogFiles
 
 RING = 2_000
 LINES_PER_SECOND = 500
-FILE_BYTES = 5_000_000
-FILES = 3
 MAX_TEXT = 4_000
 LOUD = frozenset({"warning", "error", "critical"})
 
@@ -32,7 +28,7 @@ class Speech:
         self,
         name: str,
         clock: Clock,
-        folder: Path | None,
+        files: LogFiles | None,
         on_event: Callable[[ProcessEvent], None],
         on_pulse: Callable[[str, dict[str, Any]], None],
     ) -> None:
@@ -48,7 +44,7 @@ class Speech:
         self._told = 0
         self._unsaid = 0
         self._born = 0
-        self._file = _open(folder, name) if folder is not None else None
+        self._files = files
 
     def hear(self, line: bytes) -> None:
         """One line of stdout. What is no JSON object with a `type` is kept as it is."""
@@ -104,10 +100,8 @@ class Speech:
         self._ring.append(
             LogLine(number=self._number, timestamp=self._clock.now(), level=level, logger=logger, text=text)
         )
-        if self._file is not None:
-            self._file.handle(
-                logging.LogRecord(logger, logging.INFO, "", 0, f"{level.upper():8} {logger}: {text}", None, None)
-            )
+        if self._files is not None:
+            self._files.write(self._name, logger, f"{level.upper():8} {logger}: {text}")
 
     def lines(self, after: int = 0) -> list[LogLine]:
         return [line for line in self._ring if line.number > after]
@@ -120,11 +114,6 @@ class Speech:
         """Of this life."""
         lines = reversed(self.lines(self._born))
         return next((line for line in lines if line.level in {"error", "critical"}), None)
-
-    def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
 
     def _hear_log(self, said: dict[str, Any]) -> None:
         level = str(said.get("level", "info"))
@@ -154,10 +143,3 @@ def _object(line: bytes) -> dict[str, Any] | None:
         return _decode(line)
     except (msgspec.MsgspecError, ValueError):
         return None
-
-
-def _open(folder: Path, name: str) -> logging.Handler:
-    folder.mkdir(parents=True, exist_ok=True)
-    handler = LogFile(folder / f"{name}.log", FILE_BYTES, FILES)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-    return handler

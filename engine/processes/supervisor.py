@@ -12,6 +12,7 @@ from engine.clock import Clock
 from engine.control import LogLine
 from engine.domain.errors import ConfigurationError, PaddockError, UnavailableError
 from engine.processes.events import ProcessEvent
+from engine.processes.log_files import LogFiles
 from engine.processes.order import layers
 from engine.processes.registry import ChildRegistry
 from engine.processes.roll_call import RollCall
@@ -46,7 +47,7 @@ class Supervisor:
     ) -> None:
         self._table = table
         self._clock = clock
-        self._log_folder = log_folder
+        self._files = LogFiles(log_folder) if log_folder is not None else None
         self._on_event = on_event
         self._chance = random.Random(seed)
         self._units: dict[str, Unit] = {}
@@ -60,12 +61,12 @@ class Supervisor:
         if spec.name in self._units:
             raise ConfigurationError(f"There are two processes named {spec.name}.", "Give each a name of its own.")
         self._units[spec.name] = Unit(
-            spec, self._table, self._clock, self._chance, self._log_folder, self._on_event, self._roll_call.call
+            spec, self._table, self._clock, self._chance, self._files, self._on_event, self._roll_call.call
         )
 
     async def remove(self, name: str) -> None:
         await self._unit(name).stop()
-        self._units.pop(name).close()
+        del self._units[name]
         self._table.remove(name)
 
     async def start(self, names: Iterable[str]) -> None:
@@ -123,8 +124,8 @@ class Supervisor:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
         await self._roll_call.close()
-        for unit in self._units.values():
-            unit.close()
+        if self._files is not None:
+            await asyncio.to_thread(self._files.close)
 
     async def _stop_in_order(self) -> None:
         for task in self._starting:

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -18,6 +17,7 @@ from engine.processes.channel import Channel
 from engine.processes.events import ProcessEvent, StateChanged
 from engine.processes.gauge import Gauge
 from engine.processes.life import Life
+from engine.processes.log_files import LogFiles
 from engine.processes.postmortem import Ending, system_kills, write_card
 from engine.processes.sampling import Sample
 from engine.processes.specification import ProcessSpec
@@ -37,7 +37,7 @@ class Unit:
         table: Table[ProcessRow],
         clock: Clock,
         chance: random.Random,
-        log_folder: Path | None,
+        files: LogFiles | None,
         on_event: Callable[[ProcessEvent], None],
         on_spawn: Callable[[], None],
     ) -> None:
@@ -49,7 +49,7 @@ class Unit:
             name=spec.name, group=spec.group, kind=spec.kind, state=self.state.value, critical=spec.critical
         )
         self.row.restarts_left = spec.restart.budget
-        self.speech = Speech(spec.name, clock, log_folder, on_event, self._on_pulse)
+        self.speech = Speech(spec.name, clock, files, on_event, self._on_pulse)
         self.gauge = Gauge(spec, self.row)
         self._table = table
         self._clock = clock
@@ -116,9 +116,6 @@ class Unit:
 
     def publish(self) -> None:
         self._table.put(self.spec.name, msgspec.structs.replace(self.row))
-
-    def close(self) -> None:
-        self.speech.close()
 
     def _unwant(self) -> None:
         self._wanted = self._again = False

@@ -9,6 +9,7 @@ import msgspec
 
 from engine.clock import ManualClock
 from engine.processes.events import LogRecord, ProcessEvent, Report
+from engine.processes.log_files import LogFiles
 from engine.processes.speech import LINES_PER_SECOND, MAX_TEXT, RING, Speech
 
 
@@ -17,8 +18,9 @@ class Listening:
         self.clock = ManualClock()
         self.events: list[ProcessEvent] = []
         self.pulses: list[str] = []
+        self.files = LogFiles(folder) if folder is not None else None
         self.speech = Speech(
-            "child", self.clock, folder, self.events.append, lambda kind, said: self.pulses.append(kind)
+            "child", self.clock, self.files, self.events.append, lambda kind, said: self.pulses.append(kind)
         )
 
     def hear(self, **said: Any) -> None:
@@ -100,5 +102,6 @@ def test_what_the_child_could_not_say_is_noted_once() -> None:
 def test_lines_are_written_to_the_processs_own_file(tmp_path: Path) -> None:
     ear = Listening(tmp_path / "logs")
     ear.hear(type="log", level="warning", logger="feed", text="slow")
-    ear.speech.close()
+    assert ear.files is not None
+    ear.files.close()
     assert "WARNING  feed: slow" in (tmp_path / "logs" / "child.log").read_text()

@@ -18,6 +18,7 @@ import pytest
 from engine.clock import SystemClock
 from engine.domain.errors import UnavailableError
 from engine.domain.incidents import Incident, IncidentKind
+from engine.processes import channel
 from engine.processes.events import LogRecord, ProcessEvent, StateChanged
 from engine.processes.registry import ChildRegistry
 from engine.processes.specification import ProcessSpec, RestartPolicy
@@ -178,6 +179,27 @@ async def test_a_child_that_ignores_every_request_is_killed(stage: Stage) -> Non
     assert ProcessState.KILLING in stage.states()
     assert stage.row().state == "STOPPED"
     assert "SIGKILL" in stage.row().last_exit
+
+
+async def test_one_that_cannot_be_killed_is_stuck_until_the_system_lets_it_go(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system's part is played: signals do not arrive."""
+    stage.add("deaf", stop_wait=0.2)
+    await stage.supervisor.start(["child"])
+    await stage.reaches(ProcessState.RUNNING)
+    pid = stage.row().pid
+    with monkeypatch.context() as held:
+        held.setattr(channel, "REAP_WAIT", 0.1)
+        held.setattr(channel.Channel, "send", lambda self, number: None)
+        await stage.supervisor.stop(["child"])
+    assert stage.row().state == "STUCK"
+    assert stage.row().pid == pid, "it is still there"
+    (card,) = stage.cards()
+    assert card.kind is IncidentKind.STUCK
+    os.kill(pid, signal.SIGKILL)
+    await stage.reaches(ProcessState.STOPPED)
+    assert stage.row().pid == 0
 
 
 async def test_a_flood_is_cut_and_counted_and_harms_nobody(stage: Stage) -> None:
