@@ -64,8 +64,10 @@ class Auditor:
             if now - since > ZOMBIES_LAST:
                 self.problems.append(f"process {pid} is a zombie for {now - since:.1f} s")
         strangers = set(children) - shown - zombies
-        for pid in strangers & self._strangers:
-            self.problems.append(f"process {pid} runs and is not in the table")
+        # One that is just being spawned has no pid in the table until its pipes are connected.
+        spawning = sum(row.state == ProcessState.STARTING and not row.pid for row in self._table)
+        if len(known := strangers & self._strangers) > spawning:
+            self.problems.append(f"processes {sorted(known)} run and are not in the table")
         self._strangers = strangers
         for row in self._table:
             if (row.state in LIVE) != bool(row.pid) and row.state not in ("STARTING", "STUCK"):
