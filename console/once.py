@@ -5,8 +5,8 @@ A button that is disabled meanwhile is not enough: a venue nearby answers betwee
 
 from __future__ import annotations
 
-import time
 from collections.abc import Hashable
+from time import monotonic
 
 PAUSE = 0.6
 """Seconds after a beginning in which the same is not begun again; above the double click time of common desktops."""
@@ -23,7 +23,7 @@ class Once:
     def begin(self, key: Hashable = "") -> bool:
         if not self.ready(key):
             return False
-        now = time.monotonic()
+        now = monotonic()
         self._begun = {one: at for one, at in self._begun.items() if now - at < self.pause}
         self._begun[key] = now
         self._running.add(key)
@@ -34,4 +34,4 @@ class Once:
 
     def ready(self, key: Hashable = "") -> bool:
         begun = self._begun.get(key)
-        return key not in self._running and (begun is None or time.monotonic() - begun >= self.pause)
+        return key not in self._running and (begun is None or monotonic() - begun >= self.pause)

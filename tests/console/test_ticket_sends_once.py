@@ -21,14 +21,31 @@ from tests.console.conftest import Run
 from tests.console.scripted_engine import ScriptedEngine
 from tests.waiting import until
 
-BETWEEN_CLICKS = 0.12
+BETWEEN_CLICKS, BETWEEN_REPEATS, LATER = 0.12, 0.03, 1.0
 """Seconds: a hand, not a computer. Our exchange answers within a few milliseconds."""
+
+
+class Clock:
+    """The one by which two clicks are told apart; it moves when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def a_moment() -> None:
+    """For whatever is under way: turns of the loop, not time."""
+    for _ in range(20):
+        await asyncio.sleep(0)
 
 
 class Desk:
     """The Trading panel over a scripted engine."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
         self.engine = ScriptedEngine()
         self.notices: list[tuple[str, str, str]] = []
         self.failures: list[str] = []
@@ -57,17 +74,20 @@ class Desk:
 
     async def double_click(self, name: str) -> None:
         self.click(name)
-        await asyncio.sleep(BETWEEN_CLICKS)
+        await a_moment()
+        self.clock.now += BETWEEN_CLICKS
         self.click(name)
-        await asyncio.sleep(0.02)
+        await a_moment()
 
 
 @pytest.fixture
-def desk(qapp: QApplication) -> Iterator[Callable[[], Desk]]:
+def desk(qapp: QApplication, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Desk]]:
     made: list[Desk] = []
+    clock = Clock()
+    monkeypatch.setattr("console.once.monotonic", clock)
 
     def make() -> Desk:
-        made.append(Desk())
+        made.append(Desk(clock))
         return made[-1]
 
     yield make
@@ -81,6 +101,7 @@ def test_a_double_click_of_a_hand_sends_one_order_and_a_later_click_another(run:
         it = desk()
         await it.double_click("ticket.submit")
         assert len(it.placed) == 1
+        it.clock.now += LATER
         await until(it.find("ticket.submit").isEnabled)
         it.click("ticket.submit")
         await until(lambda: len(it.placed) == 2)
@@ -98,7 +119,8 @@ def test_a_held_return_key_sends_one_order(run: Run, desk: Callable[[], Desk]) -
                 QEvent.Type.KeyPress, Qt.Key.Key_Return, Qt.KeyboardModifier.NoModifier, "\r", autorep=number > 0
             )
             QApplication.sendEvent(field, key)
-            await asyncio.sleep(0.03)
+            await a_moment()
+            it.clock.now += BETWEEN_REPEATS
         assert len(it.placed) == 1
         await it.tasks.close()
 
@@ -110,7 +132,7 @@ def test_return_does_not_send_what_risk_refuses(run: Run, desk: Callable[[], Des
         it = desk()
         it.engine.verdict = Verdict(allowed=False, message="Too much.", remedy="Trade less.")
         QTest.keyClick(it.find("ticket.quantity", QLineEdit), Qt.Key.Key_Return)
-        await asyncio.sleep(0.02)
+        await a_moment()
         assert it.placed == []
         assert "Too much. Trade less." in it.find("ticket.verdict", QWidget).text()
         await it.tasks.close()
@@ -125,6 +147,7 @@ def test_real_money_is_confirmed_with_its_price_and_cancel_sends_nothing(run: Ru
         it.find("ticket.type", QComboBox).setCurrentText("limit")
         it.find("ticket.limit", QLineEdit).setText("99.50")
         for answer, expected in ((QMessageBox.StandardButton.Cancel, 0), (QMessageBox.StandardButton.Yes, 1)):
+            it.clock.now += LATER
             await until(it.find("ticket.submit").isEnabled)
             it.click("ticket.submit")
             box = it.find("ticket.confirm", QMessageBox)
@@ -133,7 +156,7 @@ def test_real_money_is_confirmed_with_its_price_and_cancel_sends_nothing(run: Ru
             assert it.placed == [] or expected == 0
             box.button(answer).click()
             await until(lambda: not it.panel.findChildren(QMessageBox, "ticket.confirm"))
-            await asyncio.sleep(0.02)
+            await a_moment()
             assert len(it.placed) == expected
         await it.tasks.close()
 
@@ -168,6 +191,7 @@ def test_an_order_that_fails_is_told_and_the_ticket_can_be_used_again(run: Run, 
         it.click("ticket.submit")
         await until(lambda: it.failures)
         assert it.failures == ["The journal cannot be written."]
+        it.clock.now += LATER
         await until(it.find("ticket.submit").isEnabled)
         await it.tasks.close()
 
@@ -207,7 +231,7 @@ def test_a_position_that_an_open_order_closes_is_not_closed_again(run: Run, desk
         it.panel._positions.select_where(lambda row: True)
         it.panel.tick()
         it.click("trading.close")
-        await asyncio.sleep(0.02)
+        await a_moment()
         assert it.closed == []
         assert it.notices[0][0] == "SPY is being closed already"
         order.filled_quantity = 4.0
@@ -229,7 +253,7 @@ def test_only_open_orders_are_cancelled(run: Run, desk: Callable[[], Desk]) -> N
         it.engine.asked.clear()
         it.engine.views.orders.get("demo-manual-1").is_open = False
         it.click("trading.cancel")
-        await asyncio.sleep(0.02)
+        await a_moment()
         assert it.engine.asked == []
         await it.tasks.close()
 

@@ -17,10 +17,11 @@ from typing import Any
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QApplication, QDialog, QFileDialog, QLineEdit, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QDialog, QFileDialog, QLineEdit, QMessageBox, QWidget
 
 from console.app import ConsoleSettings, run_console
 from console.widgets.table import TableView
+from console.widgets.tree import TreeView
 from console.window import Window
 from engine.config import load_settings
 from engine.installation import Installation, folder_name
@@ -100,11 +101,13 @@ class Person:
 
     async def restart_the_feed(self) -> None:
         self.open("view.processes")
-        table = self.find(TableView, "processes.table")
+        table = self.find(TreeView, "processes.table")
         await self.wait("the process table", lambda: table.select_where(lambda row: row.name == "feed"))
         before = self.views.processes.get("feed").pid  # type: ignore[union-attr]
         await self.wait("the stop button", self.find(QAbstractButton, "processes.stop").isEnabled)
         self.click("processes.stop")
+        if self.window.findChild(QMessageBox, "processes.stop_critical") is not None:
+            self.click("processes.stop_anyway")  # a bot holds something
         await self.wait("the feed to stop", lambda: self.state("feed") == "STOPPED")
         await self.wait("the start button", self.find(QAbstractButton, "processes.start").isEnabled)
         messages = self.engine._parts.market.messages

@@ -28,7 +28,7 @@ def candles(*bars: object) -> Candles:
         (quote(symbol="S\0Y"), "zero byte"),
         (quote(symbol="S" * 5_000), "too long"),
         (quote(at=LARGEST), "64 bits"),
-        (quote(at=-NOW // NANOSECONDS), "out of range"),
+        (quote(at=1 - NOW // NANOSECONDS), "out of range"),
         (quote(at=2 * 86_400), "out of range"),
     ],
 )
