@@ -18,7 +18,7 @@ from engine.orchestrator.hub import HubNews, sharing
 from engine.orchestrator.incidents import IncidentDesk
 from engine.orchestrator.keeper import Keeper
 from engine.orchestrator.market import HistoryDesk, MarketMemory
-from engine.orchestrator.plan import Venue, feed_spec, scaling_limits
+from engine.orchestrator.plan import Venue, further_feed, scaling_limits
 from engine.orchestrator.projection import Projection
 from engine.orchestrator.router import Router
 from engine.orchestrator.schedule import Schedule
@@ -67,7 +67,7 @@ class Parts:
             self.market,
             self.views,
             self.transport.publish,
-            lambda name, symbols: feed_spec(name, settings, installation, self.hub, self.venue, symbols),
+            lambda name, symbols: further_feed(name, settings, installation, self.hub, self.venue, symbols),
             clock,
             settings.exchange.speed if settings.exchange.replay is not None else 1.0,
         )

@@ -16,7 +16,7 @@ from engine.installation import Installation
 from engine.market.history.stores import HistoryStores
 from engine.portfolio.targets import SleevePlan
 from engine.processes.autoscaler import ScalingLimits
-from engine.processes.configured import configured
+from engine.processes.configured import configured, laid_over
 from engine.processes.specification import ProcessSpec
 from engine.risk.limits import Limits
 from engine.storage.lake.address import LakeAddress
@@ -146,6 +146,18 @@ def feed_spec(
         depends_on=(EXCHANGE, HUB) if venue.is_local else (HUB,),
         critical=name == FEED,
     )
+
+
+def further_feed(
+    name: str,
+    settings: Settings,
+    installation: Installation,
+    hub: HubAddress,
+    venue: Venue,
+    symbols: Callable[[str], list[str]],
+) -> ProcessSpec:
+    """A feed beside the first, under what is configured for that one."""
+    return laid_over(feed_spec(name, settings, installation, hub, venue, symbols), settings.processes.get(FEED))
 
 
 def scaling_limits(settings: Settings) -> ScalingLimits:

@@ -25,10 +25,12 @@ def configured(specs: Sequence[ProcessSpec], sections: Mapping[str, ProcessSecti
             raise ConfigurationError(
                 f"[processes.{name}] is of no process.", f"Did you mean {' or '.join(near)}? Correct or remove it."
             )
-    return [_laid_over(spec, sections[spec.name]) if spec.name in sections else spec for spec in specs]
+    return [laid_over(spec, sections.get(spec.name)) for spec in specs]
 
 
-def _laid_over(spec: ProcessSpec, section: ProcessSection) -> ProcessSpec:
+def laid_over(spec: ProcessSpec, section: ProcessSection | None) -> ProcessSpec:
+    if section is None:
+        return spec
     said: dict[str, Any] = section.model_dump(exclude_none=True)
     policy = {field: said.pop(name) for name, field in (("restart", "when"), ("restarts", "budget")) if name in said}
     if "memory_limit_mb" in said:
