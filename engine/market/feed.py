@@ -221,7 +221,7 @@ class Feed:
 
     def _health(self, line: Line, change: tuple[str, str, str, str]) -> StreamHealth:
         channel, was, now, words = change
-        log.log(logging.WARNING if now in {"mute", "late", "fallback"} else logging.INFO, "%s", words)
+        log.log(logging.WARNING if now in said.UNWELL else logging.INFO, "%s", words)
         return StreamHealth(
             feed=self._name, source=line.name, channel=channel, was=was, now=now, words=words, at=self._clock.now()
         )

@@ -24,7 +24,7 @@ from engine.orchestrator.projection import Projection
 from engine.processes.events import LogRecord, ProcessEvent, StateChanged
 from engine.processes.states import ProcessState
 from engine.streams.base import Delivery
-from engine.streams.messages import BotStatus, HistoryReply, Message, Signal, Signals
+from engine.streams.messages import UNWELL, BotStatus, HistoryReply, Message, Signal, Signals, StreamHealth
 
 log = logging.getLogger(__name__)
 
@@ -100,6 +100,10 @@ class Router:
             self._projection.bot_status(message)
         elif isinstance(message, HistoryReply):
             self._history.take(message)
+        elif isinstance(message, StreamHealth):
+            if message.now in UNWELL or message.was in UNWELL:
+                severity = Severity.WARNING if message.now in UNWELL else Severity.INFO
+                self._projection.activity("feed", f"{message.feed}: {message.words}", severity)
         else:
             self._market.take(message)
 

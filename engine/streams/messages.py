@@ -106,6 +106,10 @@ class FeedStatus(msgspec.Struct, frozen=True, kw_only=True, tag="feed_status"):
     """Symbols that are followed, are up to date and are not spoken for yet: another feed still has the word."""
 
 
+UNWELL = frozenset({"mute", "late", "fallback"})
+"""What a channel, or the source, may be said to be that a person should know of."""
+
+
 class StreamHealth(msgspec.Struct, frozen=True, kw_only=True, tag="stream_health"):
     """A channel of a source changed, or another source took over."""
 
