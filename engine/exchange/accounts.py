@@ -132,11 +132,15 @@ class TradingAccount:
                 del self.holdings[entry.symbol]
 
     def split(self, entry: Entry, ratio: Decimal) -> None:
-        """Book a split of each share into `ratio`; the entry says by what the position changes."""
+        """Book a split of each share into `ratio`; the entry says by what the position changes. One so small that
+        nothing is left of it is gone.
+        """
         holding = self.holdings[entry.symbol]
         holding.quantity += entry.quantity
         holding.average_price /= ratio
         holding.carried = (holding.carried * ratio).quantize(QUANTITY_STEP)
+        if holding.quantity == 0:
+            del self.holdings[entry.symbol]
         self.activities.append(entry)
 
     def accrue(self, fees: dict[str, Decimal]) -> None:
