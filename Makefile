@@ -13,7 +13,7 @@ run: setup
 	$(BIN)/paddock $(ARGS)
 
 test: setup lint
-	$(BIN)/pytest -n 3 --dist loadfile --ignore=tests/faults $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile --ignore=tests/faults $(ARGS)
 	$(if $(ARGS),,$(BIN)/pytest tests/faults)
 
 # What the tests run through; it takes half as long again, so it is not part of every check.
