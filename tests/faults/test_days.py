@@ -11,7 +11,7 @@ import pytest
 
 from tests.faults.plan import Fault
 
-DAYS = int(os.environ.get("PADDOCK_FAULT_DAYS", "2000"))
+DAYS = int(os.environ.get("PADDOCK_FAULT_DAYS", "1000"))
 SELDOM = 0.1
 """A fault that strikes in a smaller share of the days would prove little."""
 RARE = 0.05
