@@ -55,8 +55,9 @@ class ChildRegistry:
         temporary.replace(self._path)
 
     def close(self) -> None:
-        """All children are gone."""
-        self._path.unlink(missing_ok=True)
+        """All children are gone. A disk that refuses keeps the file; the next sweep finds none of them."""
+        with contextlib.suppress(OSError):
+            self._path.unlink(missing_ok=True)
 
 
 def sweep(paths: Iterable[Path]) -> list[str]:
