@@ -63,12 +63,12 @@ class Session:
             # bring pandas, 0.5 s and 43 MB. Loaded here, so that the window is painted before it.
             from alpaca.common.rest import RESTClient
 
+            from engine.broker.sending import Sending
+
             address = self._address
             client: Any = RESTClient(address.trading_url, address.key, address.secret, raw_data=True)
             client._retry = 0
-            client._session.request = functools.partial(client._session.request, timeout=self._timeout)
-            if address.is_loopback:
-                client._session.trust_env = False
+            client._session = Sending(address.trading_url, self._timeout, trust_env=not address.is_loopback)
             self._client = client
         return self._client
 

@@ -69,6 +69,11 @@ class OrderBook:
     def get(self, client_order_id: str) -> Order | None:
         return self._orders.get(client_order_id)
 
+    def venue_id(self, client_order_id: str) -> str:
+        """Empty for an order that the venue has not told of yet."""
+        order = self._orders.get(client_order_id)
+        return "" if order is None else order.venue_order_id
+
     def by_venue_id(self, venue_order_id: str) -> Order | None:
         return self._orders.get(self._by_venue_id.get(venue_order_id, ""))
 

@@ -91,11 +91,8 @@ class SignalDesk:
     async def _work(self, key: tuple[str, str]) -> None:
         signal = self._waiting.pop(key)
         while (request := self._request(signal)) is not None:
-            # Else the first signal in a symbol would be blocked and wait for its second turn.
-            await self._core.assets.learn(signal.symbol)
-            verdict = self._core.check(request)
-            if verdict.allowed or verdict.rule not in PASSING:
-                placed = await self._core.place(request)
+            placed = await self._core.place_unless(PASSING, request)
+            if placed is not None:
                 log.info(
                     "%s %s %s %s: %s", request.sleeve, request.side, request.quantity, request.symbol, placed.status
                 )

@@ -35,6 +35,10 @@ class TradingSwitch:
         self._owed = False
         """Whether the journal holds an older state, because the disk refused this one."""
 
+    @property
+    def is_halted(self) -> bool:
+        return self.state is TradingState.HALTED
+
     def turn(self, state: TradingState, reason: str) -> None:
         """Holds at once; `write` makes it last."""
         self.state, self.reason = state, reason

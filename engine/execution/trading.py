@@ -6,7 +6,7 @@ Everything that changes money goes through here: a person's ticket, a bot's sign
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from decimal import Decimal
 
 from engine.broker.base import Broker, TradeUpdate
@@ -86,8 +86,9 @@ class TradingCore:
         self.ready = False
         """False while our picture of the venue may be wrong: then nothing that adds risk passes."""
         self.ledger = Ledger(
-            journal, recovered, bus, clock, ids, environment, self._on_fill, self._on_surface, basis, state
-        )
+            journal, recovered, bus, clock, ids, environment, self._on_fill, lambda order: self._cancels.surfaced(order),
+            basis, state,
+        )  # fmt: skip
         self.flights = FlightRecorder(clock)
         self._broker = broker
         self._bus = bus
@@ -103,7 +104,7 @@ class TradingCore:
         self._pictures = Pictures(
             self, broker, prices, clock, self._repetition, live=environment == "live", mismatch=mismatch
         )
-        self._sender = Sender(broker, clock, limits.signal_life_s, self._venue_id)
+        self._sender = Sender(broker, clock, limits.signal_life_s, self.ledger.book.venue_id)
         self._dispatch = Dispatch(self.ledger, self._sender, self._cancels, self.flights, self._alarms, self._is_wanted)
         self._replacing = Replacing(self.ledger, self._pictures, self._dispatch, self._alarms, clock)
         self._adoption = Adoption(self.ledger, journal, self._alarms, clock, adopt_into)
@@ -112,7 +113,7 @@ class TradingCore:
         self._updates = Updates(
             self.ledger, self.flights, self._reconciler, self._adoption, self._alarms, self._background
         )
-        self._stopping = Stopping(self._new_stop, self._is_halted, self._alarms, spawn)
+        self._stopping = Stopping(self._new_stop, lambda: self._switch.is_halted, self._alarms, spawn)
         self._drop_unsent()
 
     @property
@@ -143,11 +144,12 @@ class TradingCore:
 
     async def place(self, request: OrderRequest, emergency: bool = False) -> Placed:
         """Returns when the venue's answer is known, or cannot be learnt for now (UNRESOLVED). Never raises for a refusal."""
-        if not (request.reduces or emergency):
-            await self.assets.learn(request.symbol)
-        verdict = gate.check(request, self.picture(request, emergency=emergency))
-        order = order_of(request, self._new_id(request.sleeve), self._clock.now())
-        return await self._dispatch.go(order, verdict, emergency)
+        return await self._go(request, await self._judge(request, emergency), emergency)
+
+    async def place_unless(self, passing: Container[str], request: OrderRequest) -> Placed | None:
+        """As `place`; None, with nothing kept of it, when one of the rules `passing` refuses it."""
+        verdict = await self._judge(request)
+        return None if verdict.rule in passing else await self._go(request, verdict)
 
     def check_change(self, client_order_id: str, changes: OrderChanges) -> Verdict:
         return self._replacing.check(client_order_id, changes)
@@ -253,24 +255,26 @@ class TradingCore:
 
     # Inside
 
+    async def _judge(self, request: OrderRequest, emergency: bool = False) -> Verdict:
+        if not (request.reduces or emergency):
+            await self.assets.learn(request.symbol)
+        return gate.check(request, self.picture(request, emergency=emergency))
+
+    async def _go(self, request: OrderRequest, verdict: Verdict, emergency: bool = False) -> Placed:
+        order = order_of(request, self._new_id(request.sleeve), self._clock.now())
+        return await self._dispatch.go(order, verdict, emergency)
+
     async def _compare(self, reason: str) -> None:
         await self._rounds.all(reason)
         await self.refresh_account()
-
-    def _venue_id(self, client_order_id: str) -> str:
-        order = self.ledger.book.get(client_order_id)
-        return "" if order is None else order.venue_order_id
 
     def _new_stop(self) -> EmergencyStop:
         place = functools.partial(self.place, emergency=True)
         flattening = Flattening(self._broker, self.ledger, self._reconciler, self._clock, place)
         return EmergencyStop(self._broker, self._clock, flattening, self._doubtful)
 
-    def _is_halted(self) -> bool:
-        return self.trading_state is TradingState.HALTED
-
     def _is_wanted(self, order: Order, emergency: bool) -> bool:
-        return not (self._is_halted() and not emergency) and not order.cancel_wanted
+        return not (self._switch.is_halted and not emergency) and not order.cancel_wanted
 
     def _doubtful(self) -> list[Order]:
         """Orders of which nobody knows yet whether the venue has them."""
@@ -284,9 +288,6 @@ class TradingCore:
 
     def _new_id(self, sleeve: str) -> str:
         return f"{self._environment}-{sleeve}-{self._ids.ulid().lower()}"
-
-    def _on_surface(self, order: Order) -> None:
-        self._cancels.surfaced(order)
 
     def _on_fill(self, fill: Fill) -> None:
         self.flights.note(fill.client_order_id, "fill", f"{fill.quantity} at {fill.price}")

@@ -11,6 +11,9 @@ from typing import Protocol
 
 from engine.storage.trail import Row
 
+REST = 0.25
+"""Seconds without work after which the quiet is used."""
+
 
 class Work:
     """Rows that are committed together, and who waits for it."""
@@ -48,6 +51,7 @@ class ThreadWriter:
 
     def __init__(self, commit: Commit) -> None:
         self._commit = commit
+        self._worked = False
         self._queue: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write_all, name="journal", daemon=True)
         self._thread.start()
@@ -62,7 +66,14 @@ class ThreadWriter:
     def _write_all(self) -> None:
         running = True
         while running:
-            work = [item] if (item := self._queue.get()) is not None else []
+            try:
+                item = self._queue.get(timeout=REST if self._worked else None)
+            except queue.Empty:
+                self._worked = False
+                self._commit([])
+                continue
+            self._worked = True
+            work = [item] if item is not None else []
             running = item is not None
             while running and not self._queue.empty():
                 item = self._queue.get()
@@ -75,4 +86,5 @@ class ThreadWriter:
 
 
 Commit = Callable[[list[Work]], None]
+"""Given nothing, it may use the quiet to tidy up."""
 MakeWriter = Callable[[Commit], Writer]

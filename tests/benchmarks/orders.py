@@ -106,12 +106,16 @@ def _signal(engine: TradingEngine, number: int) -> Signal:
 
 
 def _order_of(engine: TradingEngine, cause_id: str) -> Order | None:
-    return next((order for order in reversed(list(engine._core.ledger.book)) if order.cause_id == cause_id), None)
+    """Among the newest: to look through all of them would take longer than what is measured."""
+    newest = itertools.islice(reversed(engine._core.ledger.book._orders.values()), 20)
+    return next((order for order in newest if order.cause_id == cause_id), None)
 
 
 def _is_settled(engine: TradingEngine, order: Order) -> bool:
     assert order.status not in {OrderStatus.BLOCKED, OrderStatus.REJECTED}, order.message
-    return order.status.is_final and engine._core.ledger.book.filled(order) == order.filled_quantity
+    # The stream may be faster than the answer.
+    answered = any(hop.name == "answer" for hop in engine.flight(order.client_order_id))
+    return answered and order.status.is_final and engine._core.ledger.book.filled(order) == order.filled_quantity
 
 
 def hops(engine: TradingEngine, keys: list[str], wire: dict[str, float]) -> dict[str, list[float]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sqlite3
 import sys
@@ -14,8 +15,9 @@ import pytest
 
 from engine.domain.errors import DataError, OrderError
 from engine.domain.orders import Fill, Order, OrderStatus, OrderType, Side, TimeInForce
-from engine.storage.journal import open_journal
-from engine.storage.trail import Fact, Recovered
+from engine.storage.journal import UNTIDY, open_journal
+from engine.storage.trail import Fact, Recovered, verify
+from tests.waiting import until
 
 
 def order(number: int, status: OrderStatus = OrderStatus.NEW) -> Order:
@@ -68,6 +70,29 @@ async def test_the_newest_copy_of_each_order_every_fill_and_the_facts_come_back(
     }
     assert recovered.fills == [fill(1)]
     assert recovered.facts == {"trading_state": "HALTED|test"}
+
+
+async def test_many_rows_that_wait_at_once_come_back_in_their_order_and_the_quiet_after_them_is_used(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "orders.db"
+    journal, _ = open_journal(path)
+    await journal.append(
+        *map(order, range(UNTIDY)), order(0, OrderStatus.FILLED), fill(1), fill(1), Fact("a", "1"), Fact("a", "2")
+    )
+
+    def taken_over() -> bool:
+        """Whether the database holds them without its write-ahead log."""
+        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True)) as database:
+            tables = database.execute("SELECT COUNT(*) FROM sqlite_master WHERE name = 'trail'").fetchone()[0]
+            return bool(tables) and database.execute("SELECT COUNT(*) FROM trail").fetchone() == (UNTIDY + 5,)
+
+    await until(taken_over)
+    await journal.close()
+    assert verify(path)[0] == UNTIDY + 5
+    recovered = await read(path)
+    assert [one.created_at for one in recovered.orders] == list(range(UNTIDY))
+    assert (recovered.orders[0].status, recovered.fills, recovered.facts) == (OrderStatus.FILLED, [fill(1)], {"a": "2"})
 
 
 async def test_open_orders_come_back_however_many_closed_ones_are_newer(tmp_path: Path) -> None:
