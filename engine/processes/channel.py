@@ -7,12 +7,13 @@ import contextlib
 import os
 import re
 import signal
+import subprocess
 from collections.abc import Callable, Sequence
+from typing import IO
 
 import msgspec
 
-from engine.domain.errors import UnavailableError
-from engine.processes.lifeline import MARK, mark
+from engine.processes.spawning import spawn, tell_end
 
 MAX_LINE = 64 * 1024
 """Longer lines are cut, because a child gone wrong may never send a newline."""
@@ -27,18 +28,13 @@ DRAIN_WAIT = 0.5
 REAP_WAIT = 5.0
 
 
-class _Pipes(asyncio.subprocess.SubprocessStreamProtocol):
-    """Tells when the process has ended; `Process.wait` waits for the end of its pipes, too, and those a grandchild may
-    hold open for ever: https://github.com/python/cpython/issues/119710
-    """
+class _Input(asyncio.BaseProtocol):
+    """Knows whether its pipe is still open; to abort one that is not fails inside asyncio."""
 
-    def __init__(self, limit: int, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(limit, loop)
-        self.ended = asyncio.Event()
+    is_open = True
 
-    def process_exited(self) -> None:
-        super().process_exited()
-        self.ended.set()
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.is_open = False
 
 
 class Channel:
@@ -47,59 +43,30 @@ class Channel:
     """
 
     def __init__(
-        self,
-        process: asyncio.subprocess.Process,
-        transport: asyncio.SubprocessTransport,
-        ended: asyncio.Event,
-        on_line: Callable[[bytes], None],
-        on_skipped: Callable[[int], None],
+        self, process: subprocess.Popen[bytes], on_line: Callable[[bytes], None], on_skipped: Callable[[int], None]
     ) -> None:
         self._process = process
-        self._transport = transport
-        self._ended = ended
+        self._ended = asyncio.Event()
         self._on_line = on_line
         self._on_skipped = on_skipped
-        assert process.stdout is not None and process.stderr is not None
-        self._readers = {
-            asyncio.create_task(self._read(pipe), name=f"pipe-{process.pid}")
-            for pipe in (process.stdout, process.stderr)
-        }
-        self.exited: asyncio.Task[int] = asyncio.create_task(self._wait(), name=f"wait-{process.pid}")
+        self._input_ended = False
+        self._input: tuple[asyncio.WriteTransport, _Input] | None = None
+        self.exited: asyncio.Task[int]
 
     @classmethod
-    async def spawn(
+    def spawn(
         cls,
         arguments: Sequence[str],
         settings: object,
         on_line: Callable[[bytes], None],
         on_skipped: Callable[[int], None] = lambda count: None,
     ) -> Channel:
-        """Call it in a thread that lives as long as the process: on Linux a child dies with the thread that spawned it.
-
-        Raises UnavailableError when the system cannot start it.
-        """
+        """The child runs when this returns, and its `pid` is known. Raises UnavailableError."""
         line = msgspec.json.encode(settings) + b"\n"
-        loop = asyncio.get_running_loop()
-        try:
-            transport, pipes = await loop.subprocess_exec(
-                lambda: _Pipes(CHUNK, loop),
-                *arguments,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                # Of its own, so that a flood on it does not hold up the heartbeats.
-                stderr=asyncio.subprocess.PIPE,
-                start_new_session=True,
-                env={**os.environ, MARK: mark()},
-            )
-        except OSError as error:
-            raise UnavailableError(
-                f"{arguments[0]} cannot be started: {error.strerror or error}.",
-                "Look at the memory and process limits of this machine.",
-            ) from None
-        process = asyncio.subprocess.Process(transport, pipes, loop)
-        assert process.stdin is not None
-        process.stdin.write(line)
-        return cls(process, transport, pipes.ended, on_line, on_skipped)
+        channel = cls(spawn(arguments), on_line, on_skipped)
+        tell_end(channel._process, channel._ended)
+        channel.exited = asyncio.create_task(channel._run(line), name=f"child-{channel.pid}")
+        return channel
 
     @property
     def pid(self) -> int:
@@ -107,8 +74,9 @@ class Channel:
 
     def end_input(self) -> None:
         """Close stdin: the polite way to ask for the end."""
-        if self._process.stdin is not None and not self._process.stdin.is_closing():
-            self._process.stdin.close()
+        self._input_ended = True
+        if self._input is not None:
+            self._input[0].close()
 
     def send(self, number: signal.Signals) -> None:
         """To the child and everything it started."""
@@ -141,23 +109,40 @@ class Channel:
         done, _ = await asyncio.wait({self.exited}, timeout=timeout)
         return bool(done)
 
-    async def _wait(self) -> int:
-        await self._ended.wait()
-        code = self._process.returncode
-        assert code is not None
-        # Whatever it started must not outlive it, nor keep its pipe open.
-        self.send(signal.SIGKILL)
-        _, late = await asyncio.wait(self._readers, timeout=DRAIN_WAIT)
-        for reader in late:
-            reader.cancel()
-        await asyncio.gather(*self._readers, return_exceptions=True)
-        self._transport.close()
-        return code
+    async def _run(self, settings: bytes) -> int:
+        readers = [asyncio.create_task(self._read(pipe)) for pipe in (self._process.stdout, self._process.stderr)]
+        try:
+            await self._speak(settings)
+            await self._ended.wait()
+            await asyncio.wait(readers, timeout=DRAIN_WAIT)
+        finally:
+            for reader in readers:
+                reader.cancel()
+            await asyncio.gather(*readers, return_exceptions=True)
+            if self._input is not None and self._input[1].is_open:
+                self._input[0].abort()
+        return self._process.returncode
 
-    async def _read(self, pipe: asyncio.StreamReader) -> None:
+    async def _speak(self, settings: bytes) -> None:
+        loop = asyncio.get_running_loop()
+        self._input = transport, _ = await loop.connect_write_pipe(_Input, self._process.stdin)
+        transport.write(settings)
+        if self._input_ended:
+            transport.close()
+
+    async def _read(self, pipe: IO[bytes] | None) -> None:
+        loop = asyncio.get_running_loop()
+        stream = asyncio.StreamReader(CHUNK)
+        transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stream), pipe)
+        try:
+            await self._hear_all(stream)
+        finally:
+            transport.close()
+
+    async def _hear_all(self, stream: asyncio.StreamReader) -> None:
         rest = b""
         cut = False
-        while chunk := await pipe.read(CHUNK):
+        while chunk := await stream.read(CHUNK):
             whole, newline, rest = (rest + chunk).rpartition(b"\n")
             if newline:
                 if cut:

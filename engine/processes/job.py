@@ -39,7 +39,7 @@ class Job:
         cls, kind: str, name: str, settings: object, clock: Clock, on_event: Callable[[ProcessEvent], None]
     ) -> Job:
         job = cls(name, clock, on_event)
-        job._channel = await Channel.spawn(worker_command(kind), settings, job._speech.hear, job._speech.skipped)
+        job._channel = Channel.spawn(worker_command(kind), settings, job._speech.hear, job._speech.skipped)
         job._done = asyncio.create_task(job._finish(job._channel), name=f"job-{name}")
         return job
 

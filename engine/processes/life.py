@@ -63,7 +63,7 @@ class Life:
     async def run(self) -> Ending:
         try:
             settings = self._spec.settings()
-            self.channel = await Channel.spawn(self._spec.arguments, settings, self._speech.hear, self._speech.skipped)
+            self.channel = Channel.spawn(self._spec.arguments, settings, self._speech.hear, self._speech.skipped)
         except PaddockError as error:
             return Ending(kind=IncidentKind.CRASH, reason=error.message, remedy=error.remedy)
         except Exception as error:

@@ -31,7 +31,7 @@ class Auditor:
         self.steps: Counter[str] = Counter()
         self._table = table
         self._states: dict[str, ProcessState] = {}
-        self._strangers: set[int] = set()
+        self._missing: set[int] = set()
         self._zombies: dict[int, float] = {}
         self._itself = psutil.Process()
 
@@ -63,14 +63,14 @@ class Auditor:
         for pid, since in self._zombies.items():
             if now - since > ZOMBIES_LAST:
                 self.problems.append(f"process {pid} is a zombie for {now - since:.1f} s")
-        strangers = set(children) - shown - zombies
-        # One that is just being spawned has no pid in the table until its pipes are connected.
-        spawning = sum(row.state == ProcessState.STARTING and not row.pid for row in self._table)
-        if len(known := strangers & self._strangers) > spawning:
-            self.problems.append(f"processes {sorted(known)} run and are not in the table")
-        self._strangers = strangers
+        if strangers := set(children) - shown - zombies:
+            self.problems.append(f"processes {sorted(strangers)} run and are not in the table")
+        missing = shown - set(children)  # one that has just been reaped is told of at the loop's next round
+        if gone := missing & self._missing:
+            self.problems.append(f"processes {sorted(gone)} are in the table and do not run")
+        self._missing = missing
         for row in self._table:
-            if (row.state in LIVE) != bool(row.pid) and row.state not in ("STARTING", "STUCK"):
+            if (row.state in LIVE) != bool(row.pid) and row.state != "STUCK":
                 self.problems.append(f"{row.name} is {row.state} with process {row.pid}")
 
     async def _compare_figures(self, supervisor: Supervisor) -> None:

@@ -1,0 +1,63 @@
+"""Start an operating-system process in one step, and hear of its end before the system forgets its number."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+
+from engine.domain.errors import UnavailableError
+from engine.processes.lifeline import MARK, mark
+
+
+def spawn(arguments: Sequence[str]) -> subprocess.Popen[bytes]:
+    """A process of a session and group of its own, with a pipe to each standard stream, ready for an event loop.
+
+    It is there when this returns; asyncio's own way lets it run for several rounds of the loop before it tells its pid.
+    Call it in a thread that lives as long as this process: on Linux a child dies with the thread that spawned it.
+    Raises UnavailableError when the system cannot start it.
+    """
+    try:
+        return subprocess.Popen(
+            arguments,
+            bufsize=0,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            # Of its own, so that a flood on it does not hold up the heartbeats.
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            env={**os.environ, MARK: mark()},
+        )
+    except OSError as error:
+        raise UnavailableError(
+            f"{arguments[0]} cannot be started: {error.strerror or error}.",
+            "Look at the memory and process limits of this machine.",
+        ) from None
+
+
+def tell_end(process: subprocess.Popen[bytes], ended: asyncio.Event) -> None:
+    """Set `ended` of the running loop when the process itself has ended; what it started may hold its pipes for ever."""
+    loop = asyncio.get_running_loop()
+
+    def wait() -> None:
+        _end_group(process)
+        process.wait()
+        with contextlib.suppress(RuntimeError):  # the loop is closed, and nobody asks any more
+            loop.call_soon_threadsafe(ended.set)
+
+    threading.Thread(target=wait, name=f"wait-{process.pid}", daemon=True).start()
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    """What it started must not outlive it. While it is not reaped, its number can be no other group's."""
+    if sys.platform == "linux":
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    else:
+        process.wait()
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
