@@ -22,7 +22,8 @@ FLOOD = 500
 """Lines in one read beyond which only those in our own JSON are looked at: the loop has a window to paint."""
 BREATHER = 0.005
 """Seconds between two reads of a flood; it bounds it to about 25 MB/s."""
-_OURS = re.compile(rb'^\{"type":.*$', re.MULTILINE)
+_BEGINNING = b'{"type":'
+_OURS = re.compile(rb"^" + re.escape(_BEGINNING) + rb".*$", re.MULTILINE)
 DRAIN_WAIT = 0.5
 """Seconds to read what is left in the pipe of a process that has ended."""
 REAP_WAIT = 5.0
@@ -159,10 +160,15 @@ class Channel:
 
     async def _hear(self, whole: bytes) -> None:
         count = whole.count(b"\n") + 1
-        lines = whole.split(b"\n") if count <= FLOOD else _OURS.findall(whole)[:FLOOD]
+        lines = whole.split(b"\n") if count <= FLOOD else _ours(whole)[:FLOOD]
         if count > len(lines):
             self._on_skipped(count - len(lines))
         for line in lines:
             self._on_line(line[:MAX_LINE])
         if count > FLOOD:
             await asyncio.sleep(BREATHER)
+
+
+def _ours(whole: bytes) -> list[bytes]:
+    """The lines of a flood that may be our own JSON; most floods have none, which is found out much faster."""
+    return _OURS.findall(whole) if _BEGINNING in whole else []
