@@ -25,12 +25,22 @@ class RollCall:
         if self._registry is not None and (self._writing is None or self._writing.done()):
             self._writing = asyncio.create_task(self._write(self._registry), name="children")
 
+    async def open(self) -> None:
+        """Before the first child: the mark has to be on file when there is one. Returns at once when it is."""
+        if self._writing is None:
+            self.call()
+            await self._written()
+
     async def close(self) -> None:
         """After all children are gone."""
-        if self._writing is not None:
-            await self._writing
+        await self._written()
+        self._writing = None
         if self._registry is not None:
             await asyncio.to_thread(self._registry.close)
+
+    async def _written(self) -> None:
+        if self._writing is not None:
+            await asyncio.shield(self._writing)
 
     async def _write(self, registry: ChildRegistry) -> None:
         while self._again:

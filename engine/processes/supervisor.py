@@ -12,6 +12,7 @@ from engine.clock import Clock
 from engine.control import LogLine
 from engine.domain.errors import ConfigurationError, PaddockError, UnavailableError
 from engine.processes.events import ProcessEvent
+from engine.processes.guard import GUARD
 from engine.processes.log_files import LogFiles
 from engine.processes.order import layers
 from engine.processes.registry import ChildRegistry
@@ -75,6 +76,7 @@ class Supervisor:
         Raises ConfigurationError for a name that is not there, or for dependencies in a circle.
         """
         first, *rest = self._layers(names) or [[]]
+        await self._prepare()
         for name in first:
             self._unit(name).start()
         if rest:
@@ -94,6 +96,7 @@ class Supervisor:
         Raises UnavailableError when one does not come back; those after it are left as they are.
         """
         chosen = [name for layer in self._layers(names) for name in layer]
+        await self._prepare()
         for number, name in enumerate(chosen, 1):
             await self._unit(name).restart()
             self._ensure_sampling()
@@ -107,6 +110,7 @@ class Supervisor:
         """
         units = [self._unit(name) for name in (self._units if names is None else names)]
         self._layers(unit.spec.name for unit in units)
+        await self._prepare()
         await asyncio.gather(*(self._start_after(unit) for unit in units if unit.spec.autostart))
 
     async def stop_all(self, deadline: float = 4.0) -> None:
@@ -171,6 +175,11 @@ class Supervisor:
             raise ConfigurationError(f"There is no process named {name}.", f"There are {', '.join(self._units)}.")
         return unit
 
+    async def _prepare(self) -> None:
+        """Before the first child runs, it is seen to that none outlives us: whatever the moment of our end."""
+        GUARD.ensure()
+        await self._roll_call.open()
+
     async def _start_after(self, unit: Unit) -> None:
         for name in unit.spec.depends_on:
             needed = self._unit(name)
@@ -212,6 +221,7 @@ class Supervisor:
     async def _sample(self) -> None:
         while True:
             await self.sample()
+            GUARD.ensure()
             await asyncio.sleep(SAMPLE_EVERY)
 
     async def sample(self) -> None:

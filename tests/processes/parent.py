@@ -1,4 +1,4 @@
-"""A parent for the tests: supervises one child, prints its pid, and waits to be killed."""
+"""A parent for the tests: supervises three children, prints their pids and those of two they started, and waits."""
 
 from __future__ import annotations
 
@@ -8,13 +8,18 @@ import sys
 from engine.processes.states import ProcessState
 from tests.processes.test_supervisor import Stage
 
+CHILDREN = ("deaf", "family", "detached")
+
 
 async def main() -> None:
     stage = Stage()
-    stage.add("deaf")
-    await stage.supervisor.start(["child"])
-    await stage.reaches(ProcessState.RUNNING)
-    sys.stdout.write(f"{stage.row().pid}\n")
+    for mode in CHILDREN:
+        stage.add(mode, name=mode)
+    await stage.supervisor.start(CHILDREN)
+    for mode in CHILDREN:
+        await stage.reaches(ProcessState.RUNNING, name=mode)
+    started = [stage.row(mode).detail for mode in ("family", "detached")]
+    sys.stdout.write(" ".join([*(str(stage.row(mode).pid) for mode in CHILDREN), *started]) + "\n")
     sys.stdout.flush()
     await asyncio.Event().wait()
 

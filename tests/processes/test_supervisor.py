@@ -20,14 +20,17 @@ from engine.domain.errors import UnavailableError
 from engine.domain.incidents import Incident, IncidentKind
 from engine.processes import channel
 from engine.processes.events import LogRecord, ProcessEvent, StateChanged
+from engine.processes.guard import GUARD
 from engine.processes.registry import ChildRegistry
 from engine.processes.specification import ProcessSpec, RestartPolicy
 from engine.processes.states import ProcessState
 from engine.processes.supervisor import Supervisor
 from engine.views import ProcessRow, Table
 from tests.faults.children.auditor import marked
+from tests.waiting import until
 
 COMMAND = (sys.executable, "-m", "tests.processes.worker")
+ORPHANS_LAST = 3.0
 QUICK = RestartPolicy(first=0.02, longest=0.1, budget=3)
 
 
@@ -471,11 +474,25 @@ async def test_running_children_are_on_file_until_they_are_gone(tmp_path: Path) 
     assert not path.exists()
 
 
-def test_children_die_with_a_parent_that_is_killed() -> None:
+def test_children_and_what_they_started_die_with_a_parent_that_is_killed() -> None:
+    """Also what left its child's group, and a child that ignores every request."""
     parent = subprocess.Popen([sys.executable, "-m", "tests.processes.parent"], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
-    child = psutil.Process(int(parent.stdout.readline()))
+    family = [psutil.Process(int(pid)) for pid in parent.stdout.readline().split()]
+    assert len(family) == 5
+    (guard,) = set(psutil.Process(parent.pid).children()) - set(family)
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    child.wait(timeout=10)
+    _, alive = psutil.wait_procs(family, timeout=ORPHANS_LAST)
+    assert alive == []
+    assert psutil.wait_procs([guard], timeout=10)[1] == [], "it goes when it has nothing left to do"
+
+
+async def test_what_ends_orphans_is_replaced_when_it_was_killed(stage: Stage) -> None:
+    stage.add("well")
+    await stage.supervisor.start(["child"])
+    first = GUARD.pid
+    os.kill(first, signal.SIGKILL)
+    await until(lambda: GUARD.pid != first)
+    assert psutil.pid_exists(GUARD.pid)

@@ -9,6 +9,7 @@ from collections import Counter
 import psutil
 
 from engine.processes.events import ProcessEvent, StateChanged
+from engine.processes.guard import GUARD
 from engine.processes.lifeline import MARK, mark
 from engine.processes.states import ProcessState
 from engine.processes.supervisor import Supervisor
@@ -63,7 +64,7 @@ class Auditor:
         for pid, since in self._zombies.items():
             if now - since > ZOMBIES_LAST:
                 self.problems.append(f"process {pid} is a zombie for {now - since:.1f} s")
-        if strangers := set(children) - shown - zombies:
+        if strangers := set(children) - shown - zombies - {GUARD.pid}:
             self.problems.append(f"processes {sorted(strangers)} run and are not in the table")
         missing = shown - set(children)  # one that has just been reaped is told of at the loop's next round
         if gone := missing & self._missing:

@@ -15,7 +15,7 @@ from engine.views import ProcessRow, Table
 from tests.faults.children.chaos import Target, spec_of
 
 WORKERS = 3
-ORDERS = ("fork", "fork and die", "hang in C", "hang in Python", "refuse to die", "crash", "exit 1")
+ORDERS = ("fork", "fork away", "fork and die", "hang in C", "hang in Python", "refuse to die", "crash", "exit 1")
 
 
 async def main(folder: Path, seed: int) -> None:

@@ -1,4 +1,4 @@
-"""Kill supervising parents at random moments, and look for children that outlive them and the next start."""
+"""Kill supervising parents at random moments, and look for children and their children that outlive them."""
 
 from __future__ import annotations
 
@@ -19,35 +19,33 @@ from tests.faults.children.auditor import marked
 
 LONGEST_LIFE = 2.5
 ORPHANS_LAST = 3.0
-GRANDCHILD = "sleep"
 
 
 class ParentsReport(msgspec.Struct, kw_only=True):
-    """`left` counts what a killed parent left, `swept` what the next start ended."""
+    """`left` counts by name what ran when its parent had been reaped, `longest` the seconds until all of it was gone."""
 
     parents: int
     seconds: float
     left: dict[str, int]
-    swept: int
+    longest: float
     problems: list[str]
 
 
 def kill_many(count: int, seed: int, at_once: int) -> ParentsReport:
     began, left, problems = time.perf_counter(), Counter[str](), list[str]()
-    swept = 0
+    longest = 0.0
     with ThreadPoolExecutor(at_once) as pool:
-        for number, (names, found, wrong) in enumerate(
-            pool.map(_kill_one, range(seed * 100_000, seed * 100_000 + count))
-        ):
+        seeds = range(seed * 100_000, seed * 100_000 + count)
+        for number, (names, lasted, wrong) in enumerate(pool.map(_kill_one, seeds)):
             left.update(names)
-            swept += found
+            longest = max(longest, lasted)
             problems.extend(f"parent {number}: {problem}" for problem in wrong)
     seconds = round(time.perf_counter() - began, 1)
-    return ParentsReport(parents=count, seconds=seconds, left=dict(left), swept=swept, problems=problems)
+    return ParentsReport(parents=count, seconds=seconds, left=dict(left), longest=round(longest, 2), problems=problems)
 
 
-def _kill_one(seed: int) -> tuple[list[str], int, list[str]]:
-    """What was left for the next start by name, how many the sweep found, and what was wrong."""
+def _kill_one(seed: int) -> tuple[list[str], float, list[str]]:
+    """What ran at the moment of the parent's end by name, for how long some of it ran on, and what was wrong."""
     chance = random.Random(seed)
     with tempfile.TemporaryDirectory() as folder:
         parent = subprocess.Popen(
@@ -60,22 +58,20 @@ def _kill_one(seed: int) -> tuple[list[str], int, list[str]]:
         parent.kill()
         parent.wait()
         parent.stdout.close()
-        left = _wait_for_workers(mark)
-        found = len(sweep([Path(folder) / "children.json"]))
-        time.sleep(0.05)
-        still = [f"{process.pid} lives after the sweep" for process in marked(mark)]
-    workers = [f"a worker lived on: {name}" for name in left if name != GRANDCHILD]
-    return left, found, workers + still
+        left, lasted, orphans = _wait_until_gone(mark)
+        found = sweep([Path(folder) / "children.json"])
+    unswept = [] if len(found) == len(orphans) else [f"{len(found)} of {len(orphans)} orphans were swept"]
+    return left, lasted, [f"an orphan: {name}" for name in orphans] + unswept
 
 
-def _wait_for_workers(mark: str) -> list[str]:
-    """Names of what runs on when there has been time enough to notice that the parent is gone."""
-    deadline = time.perf_counter() + ORPHANS_LAST
-    names = _names(mark)
-    while set(names) - {GRANDCHILD} and time.perf_counter() < deadline:
+def _wait_until_gone(mark: str) -> tuple[list[str], float, list[str]]:
+    """Names of what runs now, for how many seconds some of it does, and what of it has outlived its time."""
+    began = time.perf_counter()
+    left = names = _names(mark)
+    while names and time.perf_counter() - began < ORPHANS_LAST:
         time.sleep(0.1)
         names = _names(mark)
-    return names
+    return left, time.perf_counter() - began, names
 
 
 def _names(mark: str) -> list[str]:

@@ -80,6 +80,11 @@ def _fork(child: Child[Settings]) -> None:
     subprocess.Popen(["sleep", "1000"])
 
 
+def _fork_away(child: Child[Settings]) -> None:
+    """Out of the group, where no signal to the group finds it."""
+    subprocess.Popen(["sleep", "1000"], start_new_session=True)
+
+
 def _refuse_to_die(child: Child[Settings]) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     _stubborn.set()
@@ -97,6 +102,7 @@ _WAYS: dict[str, Callable[[Child[Settings]], None]] = {
     "spew": _spew,
     "fork and die": _fork_and_die,
     "fork": _fork,
+    "fork away": _fork_away,
     "refuse to die": _refuse_to_die,
     "crash": _crash,
 }

@@ -1,0 +1,58 @@
+"""Keep one small process that ends our children's children when we are gone: see `engine.processes.orphan_reaper`.
+
+Children die with us by themselves, but what they started does not, and may have left their group.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from engine.processes import lifeline
+
+log = logging.getLogger(__name__)
+
+_SCRIPT = Path(__file__).with_name("orphan_reaper.py")
+
+
+class Guard:
+    """One for this process, as its mark is; it needs no end, because it ends after us."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """0 while there is none."""
+        return self._process.pid if self._process is not None else 0
+
+    def ensure(self) -> None:
+        """Start it unless it runs. Windows has job objects instead (`engine.processes.windows_job`)."""
+        if sys.platform == "win32" or (self._process is not None and self._process.poll() is None):
+            return
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.close()
+            log.warning("the process that ends orphans has itself ended, and is started again")
+        try:
+            self._process = _start()
+        except OSError as error:
+            self._process = None
+            log.warning("children's children may outlive a crash of Paddock until its next start: %s", error)
+
+
+def _start() -> subprocess.Popen[bytes]:
+    """Without our mark, by which it would end itself, and without `site`, which would cost it most of its time."""
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", str(_SCRIPT), str(os.getpid()), lifeline.mark()],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        env={name: value for name, value in os.environ.items() if name != lifeline.MARK},
+    )
+
+
+GUARD = Guard()
