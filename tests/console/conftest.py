@@ -12,9 +12,25 @@ import pytest
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 import qasync
+from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtWidgets import QApplication
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
+
+
+@pytest.fixture(autouse=True)
+def no_widget_stays(qapp: QApplication) -> Iterator[None]:
+    """Destroys, after all else, every window and panel that the test left.
+
+    Without a running loop Qt never carries out a deleteLater(). A window that lives on repaints, is styled again and hears
+    every event of the tests after it, until Python collects it in the middle of one of them. Menus without a parent are
+    left alone: pyqtgraph's plots own them.
+    """
+    yield
+    for widget in qapp.topLevelWidgets():
+        if type(widget).__module__.startswith("console."):
+            widget.deleteLater()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
 @pytest.fixture

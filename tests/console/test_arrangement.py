@@ -74,19 +74,15 @@ def test_columns_splitters_and_the_tab_come_back(store: QSettings) -> None:
     second.reset()
     assert not other.isColumnHidden(2)
     assert order(other) == ["S0", "S1", "S2"]
-    for one in (window, again):
-        one.deleteLater()
 
 
 def test_other_columns_than_last_time_begin_afresh(store: QSettings) -> None:
-    window, view, first = arranged(store)
+    _window, view, first = arranged(store)
     view.setColumnHidden(1, True)
     first.save()
-    again, other, second = arranged(store, COLUMNS[:2])
+    _again, other, second = arranged(store, COLUMNS[:2])
     second.restore()
     assert not other.isColumnHidden(1)
-    for one in (window, again):
-        one.deleteLater()
 
 
 def test_nonsense_in_the_file_is_no_obstacle(store: QSettings) -> None:
@@ -95,7 +91,6 @@ def test_nonsense_in_the_file_is_no_obstacle(store: QSettings) -> None:
     window, _, arrangement = arranged(store)
     arrangement.restore()
     assert window.tabs.currentIndex() == 0
-    window.deleteLater()
 
 
 def test_a_heading_sorts_by_value_and_a_third_click_gives_the_order_back(qapp: QApplication) -> None:
@@ -117,4 +112,3 @@ def test_a_heading_sorts_by_value_and_a_third_click_gives_the_order_back(qapp: Q
     assert click() == ["S1", "S0", "S2"]
     assert click() == ["S0", "S1", "S2"]
     assert view.filtered.headerData(1, Qt.Orientation.Horizontal) == "Last"
-    view.deleteLater()

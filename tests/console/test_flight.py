@@ -38,5 +38,3 @@ def test_the_menu_of_an_order_shows_its_steps_and_what_each_took(run: Run, qapp:
 
     run(main())
     window.leave()
-    window.deleteLater()
-    qapp.processEvents()

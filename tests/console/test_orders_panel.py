@@ -57,8 +57,6 @@ def shown(qapp: QApplication, tmp_path: Path) -> Iterator[Shown]:
     window = Window("demo", QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat))
     yield Shown(ScriptedEngine(), window)
     window.leave()
-    window.deleteLater()
-    qapp.processEvents()
 
 
 def add(engine: ScriptedEngine, key: str, **changes: Any) -> None:

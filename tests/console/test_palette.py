@@ -27,8 +27,6 @@ def window(qapp: QApplication, tmp_path: Path) -> Iterator[Window]:
     window.show()
     yield window
     window.leave()
-    window.deleteLater()
-    qapp.processEvents()
 
 
 def command(title: str, group: str = "View") -> Command:

@@ -40,8 +40,6 @@ def open_window(qapp: QApplication, tmp_path: Path) -> Iterator[Opener]:
     yield make
     for window in opened:
         window.leave()
-        window.deleteLater()
-    qapp.processEvents()
 
 
 def dialog_of(window: Window) -> QDialog:

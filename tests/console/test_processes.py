@@ -53,7 +53,6 @@ def panel(qapp: QApplication, engine: ScriptedEngine) -> Any:
     panel.tick()
     yield panel
     panel.close()
-    panel.deleteLater()
 
 
 def tree_of(panel: Processes) -> TreeView:
@@ -180,7 +179,6 @@ def test_a_selection_stays_on_its_row_while_groups_come_before_it(qapp: QApplica
         tree.filtered.index(place, 0).data(): len(tree.filtered.index(place, 0).data(ROWS_ROLE)) for place in range(3)
     }
     assert names == {"group a 2": 2, "group b 1": 1, "group m 1": 1}
-    tree.deleteLater()
 
 
 def test_the_number_of_feeds_is_chosen_from_the_window(run: Run, panel: Processes, engine: ScriptedEngine) -> None:

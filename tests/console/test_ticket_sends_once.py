@@ -91,9 +91,6 @@ def desk(qapp: QApplication, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
         return made[-1]
 
     yield make
-    for one in made:
-        one.panel.deleteLater()
-    qapp.processEvents()
 
 
 def test_a_double_click_of_a_hand_sends_one_order_and_a_later_click_another(run: Run, desk: Callable[[], Desk]) -> None:

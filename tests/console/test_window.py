@@ -39,8 +39,6 @@ def window(qapp: QApplication, store: QSettings) -> Iterator[Window]:
     window.show()
     yield window
     window.leave()
-    window.deleteLater()
-    qapp.processEvents()
 
 
 def find(window: Window, name: str, kind: type[Any] = QAbstractButton) -> Any:

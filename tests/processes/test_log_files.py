@@ -33,8 +33,12 @@ def test_a_full_file_makes_room_for_the_next(tmp_path: Path) -> None:
 
 
 def test_what_a_stuck_disk_cannot_take_is_dropped_and_counted(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "feed.log")  # opening it to write waits for a reader that never comes
+    pipe = tmp_path / "feed.log"
+    os.mkfifo(pipe)  # opening it to write waits for a reader
     files = LogFiles(tmp_path)
     for _ in range(log_files.WAITING + 100):
         files.write("feed", "feed", "line")
     assert files.dropped >= 98
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)  # lets the thread go
+    os.close(reader)
+    files.close()
