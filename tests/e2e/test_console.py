@@ -63,5 +63,5 @@ def test_a_day_at_the_desk(seen: dict[str, Any], tmp_path: Path) -> None:
     assert "WAVE" in html
     assert "SMA" in html
     assert "WAVE" in (tmp_path / "report.csv").read_text() or (tmp_path / "report.csv").stat().st_size > 100
-    assert len(seen["pids"]) == 6
+    assert len(seen["pids"]) >= 6, "the autoscaler may have added a feed on a busy machine"
     assert [pid for pid in seen["pids"] if psutil.pid_exists(pid)] == []
