@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field, SecretStr, field_validator, model_va
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from engine.config.hub import HubSection
+from engine.config.market import MarketSection
 from engine.config.section import Section
 from engine.domain.errors import ConfigurationError
 from engine.domain.market import Timeframe
@@ -305,6 +306,7 @@ class Settings(BaseSettings):
         default_factory=lambda: list(DEMO_SYMBOLS), min_length=1, max_length=500, description="what the feed carries"
     )
     alpaca: AlpacaSection = AlpacaSection()
+    market: MarketSection = MarketSection()
     exchange: ExchangeSection = ExchangeSection()
     risk: RiskSection = RiskSection()
     orders: OrdersSection = OrdersSection()
@@ -335,6 +337,10 @@ class Settings(BaseSettings):
             raise ValueError(f"orders.adopt_into is {self.orders.adopt_into!r}; the sleeves are {', '.join(sleeves)}")
         if self.exchange.replay is not None and self.environment is not Environment.DEMO:
             raise ValueError(f"a replay runs on the built-in exchange; environment is {self.environment.value}")
+        if "redis" in self.market.sources and not self.hub.redis.host:
+            raise ValueError("market.sources has redis, but [hub.redis] names no host")
+        if "kafka" in self.market.sources and not self.hub.kafka.servers:
+            raise ValueError("market.sources has kafka, but [hub.kafka] names no servers")
         return self
 
     @property

@@ -1,4 +1,4 @@
-"""Decode the frames of Alpaca's data streams: msgpack arrays of maps, each beginning with its kind, T.
+"""Decode the frames of Alpaca's data streams: arrays of maps, each beginning with its kind, T; msgpack on our socket.
 
 One typed decode a frame. A frame in which one message cannot be read is decoded again message by message, so that the
 others are kept and the bad one is counted.
@@ -6,6 +6,7 @@ others are kept and the bad one is counted.
 
 from __future__ import annotations
 
+import functools
 import struct
 from collections.abc import Iterable
 from typing import Any
@@ -13,14 +14,24 @@ from typing import Any
 import msgspec
 
 from engine.domain.market import NANOSECONDS, Bar, Quote, Timeframe, Trade
+from engine.domain.timestamps import parse_rfc3339
 from engine.market import wire
 from engine.market.batch import Batch, Correction
 
-_decode_all = msgspec.msgpack.Decoder(list[wire.Known]).decode
-_decode_raw = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
-_decode_map = msgspec.msgpack.Decoder(dict[str, Any]).decode
-_decode_one = msgspec.msgpack.Decoder(wire.Known).decode
-_encode = msgspec.msgpack.encode
+
+class Encoding:
+    """Decoders of a frame as a whole and in parts."""
+
+    def __init__(self, module: Any) -> None:
+        self.all = module.Decoder(list[wire.Known]).decode
+        self.raw = module.Decoder(list[msgspec.Raw]).decode
+        self.fields = module.Decoder(dict[str, Any]).decode
+        self.one = module.Decoder(wire.Known).decode
+        self.encode = module.encode
+
+
+MSGPACK, JSON = Encoding(msgspec.msgpack), Encoding(msgspec.json)
+_decode_all = MSGPACK.all
 _UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError)
 
 _unpack_stamp = struct.Struct(">HII").unpack
@@ -49,24 +60,33 @@ def decode(*frames: bytes | str) -> Frame:
         try:
             messages += _decode_all(data)
         except _UNREADABLE:
-            messages += _one_by_one(data, frame)
-    _unpack(messages, frame)
+            messages += _one_by_one(data, MSGPACK, frame)
+    unpack(messages, frame)
     return frame
 
 
-def _unpack(messages: list[Any], frame: Frame) -> None:
+def read(data: bytes, encoding: Encoding, frame: Frame) -> list[Any]:
+    """The messages, not unpacked; those that cannot be read are counted in `frame`."""
+    try:
+        found: list[Any] = encoding.all(data)
+    except _UNREADABLE:
+        found = list(_one_by_one(data, encoding, frame))
+    return found
+
+
+def unpack(messages: list[Any], frame: Frame) -> None:
     """Trades and quotes with their times; one loop, because this is what the feed does most."""
     trades: list[Trade] = []
     quotes: list[Quote] = []
     others: list[Any] = []
-    unpack, trade_kind, quote_kind, stamp_head = _unpack_stamp, wire.StreamTrade, wire.StreamQuote, _STAMP
+    unpack_stamp, trade_kind, quote_kind, stamp_head = _unpack_stamp, wire.StreamTrade, wire.StreamQuote, _STAMP
     for message in messages:
         kind = type(message)
         if kind is not trade_kind and kind is not quote_kind:
             others.append(message)
             continue
         try:
-            head, upper, lower = unpack(message.stamp)
+            head, upper, lower = unpack_stamp(message.stamp)
         except struct.error:
             head = 0
         if head == stamp_head and not upper & 3:
@@ -92,24 +112,24 @@ def _read_rare_time(message: wire.StreamTrade | wire.StreamQuote) -> bool:
     return True
 
 
-def _one_by_one(data: bytes, frame: Frame) -> Iterable[Any]:
+def _one_by_one(data: bytes, encoding: Encoding, frame: Frame) -> Iterable[Any]:
     try:
-        parts = _decode_raw(data)
+        parts = encoding.raw(data)
     except _UNREADABLE:
         frame.rejected += 1
         return
     for part in parts:
         try:
-            yield _decode_one(part)
+            yield encoding.one(part)
         except _UNREADABLE:
-            yield from _without_nulls(part, frame)
+            yield from _without_nulls(part, encoding, frame)
 
 
-def _without_nulls(part: msgspec.Raw, frame: Frame) -> Iterable[Any]:
+def _without_nulls(part: msgspec.Raw, encoding: Encoding, frame: Frame) -> Iterable[Any]:
     """A field may be null where the venue has nothing to say: the same as one that is not there."""
     try:
-        fields = _decode_map(part)
-        yield _decode_one(_encode({key: value for key, value in fields.items() if value is not None}))
+        fields = encoding.fields(part)
+        yield encoding.one(encoding.encode({key: value for key, value in fields.items() if value is not None}))
     except (*_UNREADABLE, TypeError):
         frame.rejected += 1
 
@@ -165,7 +185,7 @@ def _correction(message: wire.StreamCorrection) -> Correction:
 
 
 def _rare_time(stamp: msgspec.Raw) -> int:
-    """Nanoseconds of the timestamp extension in any of its three lengths.
+    """Nanoseconds of the timestamp extension in any of its three lengths, or of JSON's text. Raises ValueError.
 
     Source: https://github.com/msgpack/msgpack/blob/master/spec.md
     """
@@ -177,4 +197,19 @@ def _rare_time(stamp: msgspec.Raw) -> int:
         return int.from_bytes(data[2:], "big") * NANOSECONDS
     if data[:3] == b"\xc7\x0c\xff" and len(data) == 15:
         return int.from_bytes(data[7:], "big", signed=True) * NANOSECONDS + int.from_bytes(data[3:7], "big")
+    if data[:1] == b'"':
+        return _text_time(data[1:-1])
     raise ValueError("not a timestamp")
+
+
+def _text_time(text: bytes) -> int:
+    """The usual form without a walk over its characters: the times of a burst share their second."""
+    head, fraction = text[:19], text[20:-1]
+    if text[19:20] == b"." and text[-1:] == b"Z" and fraction.isdigit() and len(fraction) <= 9:
+        return _second(head) + int(fraction.ljust(9, b"0"))
+    return parse_rfc3339(text.decode())
+
+
+@functools.lru_cache(maxsize=256)
+def _second(text: bytes) -> int:
+    return parse_rfc3339(text.decode())

@@ -32,8 +32,8 @@ def sharing(settings: Settings, folder: Path) -> Sharing | None:
     if carrier == "embedded" or (carrier == "kafka" and not _has_kafka(section)):
         return None
     return Sharing(
-        redis=_redis(section) if carrier == "redis" else None,
-        kafka=_kafka(section) if carrier == "kafka" else None,
+        redis=redis_address(section) if carrier == "redis" else None,
+        kafka=kafka_address(section) if carrier == "kafka" else None,
         namespace=f"{_namespace(section, folder)}-{folder.name}",
         keys=[_key(key) for key in section.keys],
         hold_s=section.hold_s,
@@ -70,7 +70,7 @@ def _namespace(section: HubSection, folder: Path) -> str:
     return section.namespace or f"paddock-{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]}"
 
 
-def _redis(section: HubSection) -> RedisAddress:
+def redis_address(section: HubSection) -> RedisAddress:
     redis = section.redis
     return RedisAddress(
         host=redis.host,
@@ -84,7 +84,7 @@ def _redis(section: HubSection) -> RedisAddress:
     )
 
 
-def _kafka(section: HubSection) -> KafkaAddress:
+def kafka_address(section: HubSection) -> KafkaAddress:
     kafka = section.kafka
     return KafkaAddress(
         servers=kafka.servers,
@@ -101,11 +101,19 @@ def _key(key: HubKey) -> SealingKey:
 
 
 def _has_kafka(section: HubSection) -> bool:
-    if importlib.util.find_spec(KAFKA_CLIENT) is not None:
-        return True
-    message = f"The hub is to use Kafka at {section.kafka.servers}, but its client is not installed."
-    remedy = "Install it: pip install 'paddock[kafka]'."
-    if section.transport == "kafka":
-        raise ConfigurationError(message, remedy)
-    log.warning("%s The embedded hub is used.", message, extra={"remedy": remedy})
-    return False
+    try:
+        require_kafka_client(f"The hub is to use Kafka at {section.kafka.servers}")
+    except ConfigurationError as error:
+        if section.transport == "kafka":
+            raise
+        log.warning("%s The embedded hub is used.", error.message, extra={"remedy": error.remedy})
+        return False
+    return True
+
+
+def require_kafka_client(why: str) -> None:
+    """Raises ConfigurationError where it is not installed; `why` begins the sentence."""
+    if importlib.util.find_spec(KAFKA_CLIENT) is None:
+        raise ConfigurationError(
+            f"{why}, but its client is not installed.", "Install it: pip install 'paddock[kafka]'."
+        )

@@ -14,6 +14,8 @@ from engine.config.settings import BotSection, Environment, Settings
 from engine.domain.market import Timeframe
 from engine.installation import Installation
 from engine.market.history.stores import HistoryStores
+from engine.market.sources.choice import SourceChoice
+from engine.orchestrator.hub import kafka_address, redis_address, require_kafka_client
 from engine.portfolio.targets import SleevePlan
 from engine.processes.autoscaler import ScalingLimits
 from engine.processes.configured import configured, laid_over
@@ -121,6 +123,19 @@ def limits_of(settings: Settings) -> Limits:
     return Limits(**chosen)
 
 
+def source_choice(settings: Settings) -> SourceChoice:
+    """Raises ConfigurationError when Kafka is named and its client is not installed."""
+    market, hub = settings.market, settings.hub
+    if "kafka" in market.sources:
+        require_kafka_client("[market] sources names kafka")
+    return SourceChoice(
+        kinds=tuple(market.sources),
+        topic=market.topic,
+        redis=redis_address(hub) if "redis" in market.sources else None,
+        kafka=kafka_address(hub) if "kafka" in market.sources else None,
+    )
+
+
 def feed_spec(
     name: str,
     settings: Settings,
@@ -141,6 +156,7 @@ def feed_spec(
             "symbols": symbols(name),
             "feed": settings.alpaca.feed,
             "sessions": settings.alpaca.sessions,
+            "sources": source_choice(settings),
             "history": history_stores(settings, installation, hub),
         },
         depends_on=(EXCHANGE, HUB) if venue.is_local else (HUB,),

@@ -180,10 +180,20 @@ class KafkaCarrier:
 
 
 async def stop(client: Any, seconds: float) -> None:
-    """A client whose broker is away may wait for it in vain when it is told to stop."""
+    """A client whose broker is away may wait for it in vain when it is told to stop.
+
+    In a task of its own, because a consumer that was fetching says that it was cancelled, and would end who stops it.
+    """
+    stopping = asyncio.ensure_future(client.stop())
     try:
-        await asyncio.wait_for(client.stop(), seconds)
-    except Exception as error:
+        await asyncio.wait([stopping], timeout=seconds)
+    finally:
+        stopping.cancel()
+        stopping.add_done_callback(_note_end)
+
+
+def _note_end(stopping: asyncio.Future[None]) -> None:
+    if not stopping.cancelled() and (error := stopping.exception()) is not None:
         log.debug("stopping a Kafka client: %s", error)
 
 

@@ -20,9 +20,8 @@ from engine.market.hours import Choice
 from engine.market.indicators.live import LiveIndicators
 from engine.market.indicators.sessions import day_start
 from engine.market.rest import MarketRest
-from engine.market.sources.alpaca import AlpacaStream
 from engine.market.sources.base import Source
-from engine.market.sources.polling import RestPolling
+from engine.market.sources.choice import DataStreams, SourceChoice, make_source
 from engine.processes.child import Child
 from engine.streams.address import HubAddress
 from engine.streams.messages import HISTORY_REQUEST, WATCH, Candles, FeedStatus, HistoryRequest, Message, Watch
@@ -49,6 +48,7 @@ class Settings(msgspec.Struct, kw_only=True):
     symbols: list[str]
     feed: str = "iex"
     sessions: Choice = Choice.ALL
+    sources: SourceChoice = SourceChoice()
     history: HistoryStores = HistoryStores()
 
 
@@ -66,11 +66,17 @@ async def main(child: Child[Settings]) -> None:
     requests = transport.subscribe([HISTORY_REQUEST, WATCH])
     rest = MarketRest(venue.data_url, venue.trading_url, venue.key, venue.secret, settings.feed)
 
+    streams = DataStreams(
+        stocks=venue.stock_stream_url,
+        crypto=venue.crypto_stream_url,
+        key=venue.key,
+        secret=venue.secret,
+        feed=settings.feed,
+    )
+
     def make_sources(crypto: bool) -> list[Source]:
-        url = venue.crypto_stream_url if crypto else venue.stock_stream_url
-        name = "crypto stream" if crypto else f"{settings.feed} stream"
-        polling = RestPolling(f"{name} by REST", rest, lambda: feed.market_now())
-        return [AlpacaStream(name, url, venue.key, venue.secret), polling]
+        choice = settings.sources
+        return [make_source(kind, crypto, choice, streams, rest, lambda: feed.market_now()) for kind in choice.kinds]
 
     opened = AsyncExitStack()
     past = await opened.enter_async_context(open_history(child.clock, rest, settings.feed, settings.history))

@@ -155,9 +155,9 @@ def _client(pipe: Connection, kind: str, url: str, total: int) -> None:
     if kind == "ours":
         import uvloop
 
-        from engine.market.sources import alpaca
+        from engine.market.sources import overload
 
-        alpaca.LONGEST_FULL = float("inf")  # conflation would spare us work that the others do
+        overload.LONGEST_FULL = float("inf")  # conflation would spare us work that the others do
         gc.set_threshold(50_000, 20, 50)  # as the feed worker does
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             pipe.send(runner.run(ours(url, total)))

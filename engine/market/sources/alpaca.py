@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import random
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from typing import Any
 
@@ -18,23 +17,20 @@ import websockets
 from websockets.asyncio.client import connect
 
 from engine.domain.errors import CredentialsError, UnavailableError
-from engine.domain.market import Quote
 from engine.market.batch import Batch
 from engine.market.frames import Frame, decode
 from engine.market.sources.base import SourceState
 from engine.market.sources.connection import MAX_SIZE, BurstConnection
+from engine.market.sources.overload import Overload
+from engine.market.sources.pauses import Pauses
 
 log = logging.getLogger(__name__)
 
-FIRST_PAUSE = 0.25
-LONGEST_PAUSE = 15.0
 HANDSHAKE_TIMEOUT = 10.0
 ANSWER_TIMEOUT = 10.0
 CHANNELS = ("trades", "quotes", "bars", "updatedBars")
 TOGETHER = 32
 """Frames of one batch at most: what is decoded together should fit the processor's cache."""
-LONGEST_FULL = 2.0
-"""Seconds of one full burst after another, after which quotes are conflated before they are checked: we are too slow."""
 
 _AUTH_FAILED = {402, 409, 411}
 _TOO_MANY_SYMBOLS = 405
@@ -53,17 +49,20 @@ class AlpacaStream:
         self.state = SourceState.DISCONNECTED
         self.symbols: set[str] = set()
         self.reconnects = 0
-        self.conflated = 0
         self.error = ""
         self._url = url
         self._key = key
         self._secret = secret
-        self._chance = random.Random(seed)
+        self._pauses = Pauses(seed)
+        self._overload = Overload()
         self._socket: BurstConnection | None = None
         self._granted: set[str] = set()
         """What the venue last said it sends."""
-        self._full_since = -1.0
         self._leaving = ""
+
+    @property
+    def conflated(self) -> int:
+        return self._overload.conflated
 
     async def subscribe(self, symbols: Iterable[str]) -> None:
         self.symbols |= set(symbols)
@@ -80,7 +79,6 @@ class AlpacaStream:
 
     async def __aiter__(self) -> AsyncIterator[Batch]:
         """Raises CredentialsError when the venue refuses keys or subscription; everything else is tried again."""
-        pause = FIRST_PAUSE
         now = asyncio.get_running_loop().time
         while True:
             began = now()
@@ -91,13 +89,10 @@ class AlpacaStream:
             except (OSError, websockets.WebSocketException, UnavailableError, TimeoutError) as error:
                 self.error = self._leaving or str(error) or "it does not answer"
             self._leaving = ""
-            if now() - began > LONGEST_PAUSE:
-                pause = FIRST_PAUSE
             self.state = SourceState.DISCONNECTED
             log.warning("%s: connection lost: %s", self.name, self.error)
             self.reconnects += 1
-            await asyncio.sleep(pause * (0.5 + self._chance.random()))
-            pause = min(pause * 2, LONGEST_PAUSE)
+            await asyncio.sleep(self._pauses.after(now() - began))
 
     async def _session(self) -> AsyncGenerator[Batch, None]:
         self.state = SourceState.CONNECTING
@@ -155,18 +150,8 @@ class AlpacaStream:
             self._heed(code, message)
         if frame.subscribed is not None:
             self._note(frame)
-        if not socket.full:
-            self._full_since = -1.0
-        elif self._full_since < 0:
-            self._full_since = socket.received_at
-        elif socket.received_at - self._full_since > LONGEST_FULL:
-            self._conflate(frame)
+        self._overload.look(frame, socket.full, socket.received_at)
         return frame
-
-    def _conflate(self, frame: Frame) -> None:
-        newest: dict[str, Quote] = {quote.symbol: quote for quote in frame.quotes}
-        self.conflated += len(frame.quotes) - len(newest)
-        frame.quotes = list(newest.values())
 
     def _note(self, frame: Frame) -> None:
         """Keep what the venue says it sends, and say so when it left something out."""

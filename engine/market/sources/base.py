@@ -28,8 +28,11 @@ class Source(Protocol):
     """Why there is no data now; empty when there is."""
     symbols: set[str]
     reconnects: int
-    conflated: int
-    """Quotes that a newer one of the same symbol took the place of, because the reader fell behind."""
+
+    @property
+    def conflated(self) -> int:
+        """Quotes that a newer one of the same symbol took the place of, because the reader fell behind."""
+        ...
 
     def __aiter__(self) -> AsyncIterator[Batch]: ...
 
