@@ -19,7 +19,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsError
 
 from engine.config.settings import Environment, KeyPair, Settings
-from engine.config.variables import with_server_variables
+from engine.config.variables import with_common_variables
 from engine.domain.errors import ConfigurationError
 
 FILE_NAME = "paddock.toml"
@@ -61,7 +61,7 @@ def load_settings(data: Path | None = None, overrides: Mapping[str, Any] | None 
     Raises ConfigurationError naming file, setting and what it should be. Writes nothing.
     """
     path = config_path(data)
-    content = with_server_variables(_read(path))
+    content = with_common_variables(_read(path))
     chosen = _without_none(overrides or {})
     if data is not None:
         chosen["data"] = data.expanduser().absolute()

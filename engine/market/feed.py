@@ -21,6 +21,7 @@ from engine.market.history.answer import History
 from engine.market.history.ranges import BarHistory
 from engine.market.hours import Choice
 from engine.market.line import Line, MakeSource
+from engine.market.owed import Owed
 from engine.market.processor import Processor
 from engine.market.rest import MarketRest
 from engine.market.status import Rate, status_of
@@ -64,6 +65,7 @@ class Feed:
     ) -> None:
         self.market_open = True
         self.market_time = 0
+        self.closed_candles = 0
         self.processor = Processor(self._give_out)
         self._name = name
         self._source = source
@@ -79,6 +81,7 @@ class Feed:
         self._caught_up = asyncio.Event()
         self._unknown: set[str] = set()
         self.tenure = Tenure()
+        self._owed = Owed()
         self._rate = Rate(clock)
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -90,6 +93,10 @@ class Feed:
     @property
     def messages(self) -> int:
         return self.processor.messages
+
+    def owes_candles(self) -> bool:
+        """Asked once a second."""
+        return self.market_open and self._owed.look(self._lines.values(), self.closed_candles)
 
     async def failed(self) -> None:
         """Returns never; raises what ended a source for good, such as refused keys."""
@@ -216,6 +223,7 @@ class Feed:
         by_timeframe: dict[Timeframe, list[Bar]] = {}
         for bar in bars:
             by_timeframe.setdefault(bar.timeframe, []).append(bar)
+            self.closed_candles += bar.closed
         for timeframe, some in by_timeframe.items():
             self._publish(CANDLES + timeframe.value, said.Candles(timeframe, some))
 

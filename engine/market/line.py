@@ -80,6 +80,11 @@ class Line:
         return max(dog.last_at if any(c.messages for c in dog.channels.values()) else -1.0 for dog in self._dogs)
 
     @property
+    def prints(self) -> int:
+        """That came in so far, whatever became of them."""
+        return sum(dog.channels["trades"].messages for dog in self._dogs)
+
+    @property
     def error(self) -> str:
         return self._first.error
 

@@ -71,6 +71,7 @@ class Child(Generic[S]):
         self.stopping = asyncio.Event()
         self._speech = speech
         self._progress = 0
+        self._produced: int | None = None
         self._detail = ""
         self._expects = 0.0
 
@@ -82,6 +83,12 @@ class Child(Generic[S]):
     def progress(self, units: int = 1) -> None:
         """Count work done; a child that lives but does nothing is found out by this."""
         self._progress += units
+
+    def produced(self, units: int) -> None:
+        """Count what came of the work, such as candles of messages. Once called, only this is the progress that
+        `expect_progress` asks for: much work of which nothing comes is a hang, too.
+        """
+        self._produced = (self._produced or 0) + units
 
     def expect_progress(self, within: float) -> None:
         """From now on progress must come at least every `within` seconds, or the supervisor takes this child for hung
@@ -98,6 +105,7 @@ class Child(Generic[S]):
     def beat(self) -> None:
         fields = {
             "progress": self._progress,
+            "produced": self._produced,
             "expects": self._expects,
             "detail": self._detail,
             "dropped": self._speech.dropped,

@@ -20,6 +20,7 @@ class Watchdog:
         self.last_sign = now
         self.last_progress = 0.0
         self.progress = 0
+        self._produced: int | None = None
         self.rate = 0.0
         """Units of work a second."""
         self._expected_since = 0.0
@@ -43,7 +44,7 @@ class Watchdog:
         self._expect(said.get("expects"), now)
         progress = said.get("progress")
         if isinstance(progress, int) and not isinstance(progress, bool):
-            self._count(progress, now)
+            self._count(progress, said.get("produced"), now)
 
     def _expect(self, expects: object, now: float) -> None:
         known = isinstance(expects, (int, float)) and not isinstance(expects, bool) and math.isfinite(expects)
@@ -54,12 +55,14 @@ class Watchdog:
             self._expected_since = now
         self._expects = limit
 
-    def _count(self, progress: int, now: float) -> None:
+    def _count(self, progress: int, produced: object, now: float) -> None:
+        """Progress is what was produced where the child counts that, and else what was done."""
         elapsed = now - self._counted_at
         if elapsed > 0:
             self.rate = max(progress - self.progress, 0) / elapsed
-        if progress != self.progress:
+        if produced != self._produced if isinstance(produced, int) else progress != self.progress:
             self.last_progress = now
+        self._produced = produced if isinstance(produced, int) else None
         self.progress, self._counted_at = progress, now
 
     def due(self) -> tuple[float, IncidentKind, str]:

@@ -34,8 +34,8 @@ CANDLES_EVERY = 0.25
 STATUS_EVERY = 1.0
 MARKET_EVERY = 20.0
 TWO_BARS = 120.0
-"""Seconds without a message while the market is open, after which this process is replaced: a minute's bar came twice
-without us, and reconnecting the streams has not helped.
+"""Seconds without a closed candle while some are owed, after which this process is replaced: prints have come in for
+two bars of a minute and none became one, or reconnecting a mute stream has not helped.
 """
 DAY_EVERY = 15
 """Rounds of looking at the market, from one look at the day to the next."""
@@ -131,7 +131,7 @@ async def main(child: Child[Settings]) -> None:
         feed.tenure.forget(symbols)
 
     async def flush() -> None:
-        counted, round_ = 0, 0
+        counted, closed, round_ = 0, 0, 0
         while True:
             await asyncio.sleep(QUOTES_EVERY)
             round_ += 1
@@ -143,8 +143,9 @@ async def main(child: Child[Settings]) -> None:
                 await let_go(feed.tenure.over(feed.tape_now))
                 feed.tenure.settle(feed.tape_now)
                 child.progress(feed.messages - counted)
-                counted = feed.messages
-                child.expect_progress(TWO_BARS if feed.market_open else 0.0)
+                child.produced(feed.closed_candles - closed)
+                counted, closed = feed.messages, feed.closed_candles
+                child.expect_progress(TWO_BARS if feed.owes_candles() else 0.0)
 
     async def follow_market() -> None:
         for round_ in itertools.count(1):

@@ -342,8 +342,8 @@ async def test_figures_are_sampled(stage: Stage) -> None:
     assert (row.threads, row.open_files) == (truth.num_threads(), truth.num_fds())
 
 
-async def test_a_child_that_lives_but_does_nothing_is_replaced(stage: Stage) -> None:
-    stage.add("idle")
+async def test_a_child_that_works_but_of_which_nothing_comes_is_replaced(stage: Stage) -> None:
+    stage.add("fruitless")
     await stage.supervisor.start(["child"])
     await stage.reaches(ProcessState.BACKOFF)
     assert stage.states()[2:5] == [ProcessState.UNRESPONSIVE, ProcessState.KILLING, ProcessState.BACKOFF]

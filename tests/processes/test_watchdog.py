@@ -44,6 +44,16 @@ def test_progress_is_overdue_only_while_the_child_expects_some() -> None:
     assert dog.due()[1] is IncidentKind.HANG, "the market has closed"
 
 
+def test_work_of_which_nothing_comes_is_no_progress_where_the_child_counts_what_comes_of_it() -> None:
+    dog = watchdog(heartbeat_timeout=1_000)
+    dog.hear("ready", {}, 101.0)
+    dog.hear("heartbeat", {"progress": 10, "produced": 1, "expects": 0}, 102.0)
+    dog.hear("heartbeat", {"progress": 5_000, "produced": 1, "expects": 2}, 103.0)
+    assert (dog.due()[:2], dog.rate) == ((105.0, IncidentKind.NO_PROGRESS), 4_990)
+    dog.hear("heartbeat", {"progress": 5_000, "produced": 2, "expects": 2}, 104.0)
+    assert dog.due()[0] == 106.0
+
+
 def test_a_limit_in_the_configuration_wins_over_the_childs_own() -> None:
     dog = watchdog(progress_timeout=60, heartbeat_timeout=1_000)
     dog.hear("ready", {}, 101.0)

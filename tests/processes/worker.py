@@ -54,9 +54,13 @@ async def main(child: Child[Settings]) -> None:
         case "detached":
             grandchild = await asyncio.create_subprocess_exec("sleep", "1000", start_new_session=True)
             child.ready(str(grandchild.pid))
-        case "idle":
+        case "fruitless":
             child.ready()
+            child.produced(1)
             child.expect_progress(0.5)
+            while not child.stopping.is_set():
+                child.progress()
+                await asyncio.sleep(0.1)
         case "busy":
             child.ready()
             child.expect_progress(3.0)
