@@ -8,6 +8,7 @@ file is SQLite's own temporary one, and is given only what leaves memory.
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +31,7 @@ from engine.exchange.store_schema import (
     ADD_SAMPLE,
     activity_row,
     explain,
+    hold,
     order_row,
     prepare,
 )
@@ -60,12 +62,15 @@ class Store:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="exchange-store")
         self._lock = Lock()
         self._last: dict[str, int] = {}
+        self._held: int | None = None
         try:
             if folder is not None:
                 folder.mkdir(parents=True, exist_ok=True)
+                self._held = hold(self.path)
             self._database = self._thread.submit(self._open).result()
         except (sqlite3.Error, msgspec.DecodeError, OSError) as error:
             self._thread.shutdown()
+            self._let_go()
             raise explain(self.path, error) from error
         self.archive = StoredArchive(self._database, self._lock)
 
@@ -111,6 +116,12 @@ class Store:
     def close(self) -> None:
         self._thread.submit(self._database.close).result()
         self._thread.shutdown()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
 
     def _now(self, work: Callable[[], _T]) -> _T:
         try:
@@ -126,8 +137,6 @@ class Store:
         database = sqlite3.connect(self.path if self.is_durable else "", timeout=1.0, check_same_thread=False)
         try:
             if self.is_durable:
-                # One exchange per folder: the lock is taken by the first write and kept.
-                database.execute("PRAGMA locking_mode=EXCLUSIVE")
                 database.execute("PRAGMA journal_mode=WAL")
                 database.execute("PRAGMA synchronous=NORMAL")
             prepare(database)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import sqlite3
 from pathlib import Path
 
@@ -105,8 +107,22 @@ def _from_first_release(database: sqlite3.Connection) -> None:
             database.execute(f"DROP TABLE old_{table}")
 
 
+def hold(path: Path) -> int:
+    """One exchange for each file: the descriptor of the lock, which goes when it is closed or the process dies.
+
+    SQLite's own lock would keep those out, too, who only read, such as a backup. Raises BlockingIOError.
+    """
+    descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
 def explain(path: Path, error: Exception) -> UnavailableError | DataError:
-    if "locked" in str(error):
+    if isinstance(error, BlockingIOError) or "locked" in str(error):
         return UnavailableError(
             f"Another exchange is using {path}.", "Stop it, or give this one a folder of its own with --state."
         )

@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 from engine.domain.errors import DataError
+from engine.storage import sqlite_files
+from engine.storage.files import sync
 from engine.storage.market import server_backup
 from engine.storage.market.address import MarketAddress
-from engine.storage.market.manifest import Manifest, checked_manifest, sync, write_manifest
+from engine.storage.market.manifest import Manifest, checked_manifest, write_manifest
 from engine.storage.market.rows import KEYS
 from engine.storage.market.sqlite import refuse_newer, version_of
 
 NOT_COUNTED: tuple[str | None, dict[str, int]] = (None, {})
-PAGES = 2_000
-"""Copied at a time; between, the recorder writes."""
 
 
-def backup(address: MarketAddress, target: Path, now: int) -> Manifest:
-    """Also while the recorder writes. Raises DataError."""
+def backup(address: MarketAddress, target: Path, now: int, look: Callable[[], None] = lambda: None) -> Manifest:
+    """Also while the recorder writes. `look` is called now and then; what it raises ends it. Raises DataError."""
     if target.exists():
         raise DataError(f"{target} exists already.", "Name a new file.")
     partial = target.with_name(target.name + ".partial")
@@ -33,7 +34,7 @@ def backup(address: MarketAddress, target: Path, now: int) -> Manifest:
             server_backup.dump(address, partial)
             kind, (version, rows) = "PostgreSQL", NOT_COUNTED
         else:
-            _copy(Path(address.path), partial)
+            _copy(Path(address.path), partial, look)
             kind, (version, rows) = "SQLite", inspect(partial)
         sync(partial)
         partial.replace(target)
@@ -83,10 +84,9 @@ def restore(address: MarketAddress, source: Path, now: int) -> tuple[Manifest, P
 def inspect(path: Path) -> tuple[str | None, dict[str, int]]:
     """The form and the rows by table of a file that is whole. Raises DataError; changes nothing."""
     try:
-        with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
-            found = [row[0] for row in database.execute("PRAGMA integrity_check(3)")]
-            if found != ["ok"]:
-                raise DataError(f"{path} is damaged: {'; '.join(found)}.", "Restore a backup: paddock db restore FILE.")
+        with contextlib.closing(sqlite_files.open_to_read(path)) as database:
+            if wrong := sqlite_files.damage(database):
+                raise DataError(f"{path} is damaged: {wrong}.", "Restore a backup: paddock db restore FILE.")
             names = {row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
             rows = {
                 name: database.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in KEYS if name in names
@@ -96,17 +96,10 @@ def inspect(path: Path) -> tuple[str | None, dict[str, int]]:
         raise DataError(f"{path} cannot be read: {error}.", "Restore a backup: paddock db restore FILE.") from error
 
 
-def _copy(source: Path, target: Path) -> None:
+def _copy(source: Path, target: Path, look: Callable[[], None] = lambda: None) -> None:
     if not source.is_file():
         raise DataError(f"There is no market database at {source}.", "The recorder makes it when it first runs.")
-    target.unlink(missing_ok=True)
-    with (
-        contextlib.closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as old,
-        contextlib.closing(sqlite3.connect(target)) as new,
-    ):
-        old.backup(new, pages=PAGES, sleep=0.01)
-        # In one file without a log beside it, and so that a reader of the backup writes nothing.
-        new.execute("PRAGMA journal_mode = DELETE")
+    sqlite_files.copy(source, target, look)
 
 
 def _replace(place: Path, source: Path, now: int) -> Path | None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from pathlib import Path
 
 import msgspec
 
 from engine.domain.errors import DataError
+from engine.storage.files import measure, write_whole
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,14 +28,9 @@ def manifest_of(backup: Path) -> Path:
 
 
 def write_manifest(backup: Path, kind: str, version: str | None, made_at: int, rows: dict[str, int]) -> Manifest:
-    size, digest = _measure(backup)
+    size, digest = measure(backup)
     manifest = Manifest(kind=kind, version=version, made_at=made_at, size_bytes=size, sha256=digest, rows=rows)
-    place = manifest_of(backup)
-    partial = place.with_name(place.name + ".partial")
-    partial.write_bytes(msgspec.json.format(msgspec.json.encode(manifest)))
-    sync(partial)
-    partial.replace(place)
-    sync(place.parent)
+    write_whole(manifest_of(backup), msgspec.json.format(msgspec.json.encode(manifest)))
     return manifest
 
 
@@ -44,7 +38,7 @@ def checked_manifest(backup: Path) -> Manifest:
     """Raises DataError when the backup or its manifest is missing, or the two do not belong together."""
     try:
         manifest = msgspec.json.decode(manifest_of(backup).read_bytes(), type=Manifest)
-        measured = _measure(backup)
+        measured = measure(backup)
     except (OSError, msgspec.MsgspecError) as error:
         raise DataError(
             f"The backup {backup} or its manifest {manifest_of(backup).name} cannot be read: {error}.",
@@ -53,18 +47,3 @@ def checked_manifest(backup: Path) -> Manifest:
     if measured != (manifest.size_bytes, manifest.sha256):
         raise DataError(f"The backup {backup} is damaged: it is not the file that was written.", "Take another backup.")
     return manifest
-
-
-def sync(path: Path) -> None:
-    """To the disk; of a folder its names."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _measure(path: Path) -> tuple[int, str]:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return path.stat().st_size, digest
