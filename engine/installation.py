@@ -2,6 +2,7 @@
 
 DATA/paddock.lock           held while a console runs; names its process
 DATA/paddock.sock           while it runs: the way in for `paddock ps`, `stop`, `restart` and `logs`
+DATA/backups/               what `paddock backup` and the schedule save, unless [backup] names another folder
 DATA/<environment>/         demo, paper and live never share a file
     orders.db               the order journal
     market.db               candles, quotes, indicators and signals, unless they are on a PostgreSQL server
@@ -21,6 +22,8 @@ import hashlib
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from engine.config.settings import Settings
@@ -55,6 +58,10 @@ class Installation:
         self.folder = data / name
         self._fresh = fresh
         self._lock: int | None = None
+
+    @property
+    def backups(self) -> Path:
+        return self.data / "backups"
 
     @property
     def journal(self) -> Path:
@@ -107,6 +114,18 @@ class Installation:
         """Sockets of the hub; private to the user."""
         return self.folder / "run"
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps others out as entering does, and makes no folder of the environment."""
+        try:
+            self._acquire()
+        except OSError as error:
+            raise self._unusable(error) from None
+        try:
+            yield
+        finally:
+            self._release()
+
     def __enter__(self) -> Installation:
         try:
             self._acquire()
@@ -117,10 +136,7 @@ class Installation:
             self.run.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             self._release()
-            raise ConfigurationError(
-                f"The data folder {self.data} cannot be used: {error.strerror or error}.",
-                "Choose a folder you may write to: --data DIR.",
-            ) from None
+            raise self._unusable(error) from None
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -141,6 +157,12 @@ class Installation:
         os.ftruncate(lock, 0)
         os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
         self._lock = lock
+
+    def _unusable(self, error: OSError) -> ConfigurationError:
+        return ConfigurationError(
+            f"The data folder {self.data} cannot be used: {error.strerror or error}.",
+            "Choose a folder you may write to: --data DIR.",
+        )
 
     def _forget(self) -> None:
         for folder in (self.exchange, self.snapshots):

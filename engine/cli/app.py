@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from engine.cli.backup_command import backup_app
 from engine.cli.db_command import db_app
 from engine.cli.exchange_command import exchange
 from engine.cli.history_command import history_app
@@ -30,6 +31,7 @@ journal_app = typer.Typer(help="Look into the order journal; it is only read.", 
 app.add_typer(journal_app, name="journal")
 app.add_typer(history_app, name="history")
 app.add_typer(db_app, name="db")
+app.add_typer(backup_app, name="backup")
 
 
 @app.command()

@@ -61,7 +61,7 @@ def load_settings(data: Path | None = None, overrides: Mapping[str, Any] | None 
     Raises ConfigurationError naming file, setting and what it should be. Writes nothing.
     """
     path = config_path(data)
-    content = with_common_variables(_read(path))
+    content = with_common_variables(read_file(path))
     chosen = _without_none(overrides or {})
     if data is not None:
         chosen["data"] = data.expanduser().absolute()
@@ -93,7 +93,8 @@ def require_keys(settings: Settings) -> KeyPair:
     return keys
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_file(path: Path) -> dict[str, Any]:
+    """What a configuration file says; nothing where there is none. Raises ConfigurationError."""
     try:
         text = path.read_text("utf-8")
     except FileNotFoundError:

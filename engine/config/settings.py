@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from engine.config.backup import BackupSection
 from engine.config.hub import HubSection
 from engine.config.market import MarketSection
 from engine.config.section import Section
@@ -315,6 +316,7 @@ class Settings(BaseSettings):
     engine: EngineSection = EngineSection()
     market_database: MarketDatabaseSection = MarketDatabaseSection()
     scaling: ScalingSection = ScalingSection()
+    backup: BackupSection = BackupSection()
     console: ConsoleSection = ConsoleSection()
     hub: HubSection = HubSection()
     processes: dict[str, ProcessSection] = Field(

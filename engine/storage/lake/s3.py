@@ -47,6 +47,15 @@ class S3Bucket:
                 for item in page.get("Contents", ()):
                     yield item["Key"].removeprefix(self._prefix)
 
+    def details(self) -> Iterator[tuple[str, int, str, int]]:
+        """Name, bytes, entity tag and time of the last change (int nanoseconds UTC) of each object, in order."""
+        with self._errors(""):
+            pages = self._client.get_paginator("list_objects_v2")
+            for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix):
+                for item in page.get("Contents", ()):
+                    name, at = item["Key"].removeprefix(self._prefix), round(item["LastModified"].timestamp() * 1e9)
+                    yield name, item["Size"], item["ETag"].strip('"'), at
+
     def delete(self, name: str) -> None:
         with self._errors(name):
             self._client.delete_object(Bucket=self._bucket, Key=self._prefix + name)

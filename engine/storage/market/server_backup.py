@@ -41,6 +41,13 @@ def restore(address: MarketAddress, source: Path) -> None:
         _run("psql", address, [*options, f"--command={drop}", f"--file={script}"], command)
 
 
+def has_tables(address: MarketAddress) -> bool:
+    """Whether one of ours is there. Raises as `dump` does."""
+    names = ", ".join(f"'{name}'" for name in OURS)
+    query = f"SELECT count(*) FROM pg_tables WHERE schemaname = ANY (current_schemas(false)) AND tablename IN ({names})"
+    return _run("psql", address, ["--no-psqlrc", "-At", f"--command={query}"], f"psql {address.shown}").strip() != b"0"
+
+
 def check(path: Path) -> None:
     """That the table of contents can be read. Raises DataError."""
     _checked([_tool("pg_restore", f"pg_restore --list {path}"), "--list", str(path)], dict(os.environ))
