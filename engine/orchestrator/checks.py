@@ -18,6 +18,7 @@ REMEDIES = {
     "feed": "Prices are old: orders are blocked until they are fresh. See the feed under Processes.",
     "broker": "Orders may not reach the venue. Paddock keeps trying; check the network and the venue's status page.",
     "hub": "Bots and feed cannot talk. See the hub under Processes.",
+    "backup": "Free space or name another folder under [backup]; see the alert under Errors & Alerts.",
     "processes": "See under Processes which one does not run, and its log.",
 }
 

@@ -118,6 +118,7 @@ class TradingEngine(Front):
         await asyncio.to_thread(loader.load)
         self._trading = trading = Trading(parts, journal, recovered, loader)
         await trading.begin()
+        parts.backups.join(parts.schedule)
         parts.keeper.keep(ROUTINE, parts.schedule.run)
         parts.keeper.keep(FEED_SCALING, parts.feeds.run)
         if parts.venue.is_local:
@@ -149,6 +150,7 @@ class TradingEngine(Front):
         parts, trading = self._parts, self._trading
         await self._door.close()
         await parts.backtests.close()
+        parts.backups.close()
         if trading is not None:
             await trading.stop_orders()
         await parts.keeper.close()

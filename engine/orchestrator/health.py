@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from pathlib import Path
 
 from engine.bus import BusFigures
 from engine.orchestrator.components import Component, ComponentState
@@ -102,6 +103,21 @@ def write_history(table: Table[HealthRow], status: FeedStatus | None, now: int) 
     found = [f"{name} had {hits / asked:.0%} of {asked:,}" for name, (hits, asked) in status.history.items() if asked]
     detail = f"{warm} of {series} indicator series warm" + "".join(f"; {part}" for part in found)
     _put(table, "history", "good", detail, now)
+
+
+def write_backup(
+    table: Table[HealthRow], newest: Path | None, age: float, failure: str, longest: float, now: int
+) -> None:
+    """A warning while none can be made, bad when the last one is older than `longest`. Times in seconds."""
+    state = "bad" if newest is not None and age > longest else "warning" if failure else "good"
+    last = "none yet" if newest is None else f"{_long(age)} old: {newest}"
+    _put(table, "backup", state, f"{failure} The last one is {last}" if failure else last, now)
+
+
+def _long(seconds: float) -> str:
+    if seconds < 3_600:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3_600:.0f} h" if seconds < 48 * 3_600 else f"{seconds / 86_400:.0f} days"
 
 
 def _described(component: Component) -> str:

@@ -10,6 +10,7 @@ from engine.domain.events import Priority, Severity, SystemEvent
 from engine.installation import Installation
 from engine.observability.errors import ErrorBook
 from engine.orchestrator.backtests import BacktestDesk
+from engine.orchestrator.backups import BackupDesk
 from engine.orchestrator.components import Component, Components, RecoveryLimits
 from engine.orchestrator.dead_letters import DeadLetterDesk
 from engine.orchestrator.exchange_faults import ExchangeFaults
@@ -72,6 +73,7 @@ class Parts:
             settings.exchange.speed if settings.exchange.replay is not None else 1.0,
         )
         self.backtests = BacktestDesk(installation.backtests, clock, self.ids, self.router.process)
+        self.backups = BackupDesk(settings, installation.backups, self.views.health, clock, self.tell)
         self.components = Components(clock, _limits(settings.engine), self.router.component_failed, self._is_back)
         self.keeper = Keeper(self.components, self.failed)
         self.schedule = Schedule(clock)

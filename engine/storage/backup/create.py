@@ -92,7 +92,7 @@ def _refuse_without_room(source: Source, folder: Path) -> None:
     needed, free = size_of(source), shutil.disk_usage(folder).free
     if needed > free:
         raise UnavailableError(
-            f"A backup needs about {needed / 1e6:,.0f} MB and {folder} has room for {free / 1e6:,.0f} MB.", FULL
+            f"A backup needs about {needed / 1e6:,.1f} MB and {folder} has room for {free / 1e6:,.1f} MB.", FULL
         )
 
 

@@ -198,7 +198,7 @@ def _refuse_without_room(manifest: Manifest, data: Path) -> None:
     needed, free = manifest.size_bytes, shutil.disk_usage(data).free
     if needed > free:
         raise UnavailableError(
-            f"The backup needs {needed / 1e6:,.0f} MB and {data} has room for {free / 1e6:,.0f} MB.",
+            f"The backup needs {needed / 1e6:,.1f} MB and {data} has room for {free / 1e6:,.1f} MB.",
             "Free space on the disk, or name a data folder on another one.",
         )
 
