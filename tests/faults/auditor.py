@@ -84,9 +84,13 @@ def _compare_wishes(
             found.problems.append(f"doubled: {wish} became {[first.client_order_id for first in firsts.values()]}")
     filled: dict[str, Decimal] = defaultdict(Decimal)
     for key, record in records.items():
-        if record.parent_id is None and wishes.get(key, "") in people.most:
+        if record.parent_id is None and wishes.get(key, "") in people.asked:
             filled[wishes[key]] += record.filled_quantity
-    for wish, most in people.most.items():
+    for wish, asked in people.asked.items():
+        # A replacement is for what was left: what its predecessors had filled comes on top of what is asked of it.
+        most = max(
+            units + (lineage.filled_before(records[key]) if key in records else 0) for key, units in asked.items()
+        )
         if filled[wish] > most:
             found.problems.append(f"{filled[wish]} were traded for {wish}, which was for {most} at most")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from engine.exchange.desk import Desk
 from engine.exchange.records import OrderRecord
 
@@ -21,6 +23,14 @@ class Lineage:
         while record.replaces is not None:
             record = self._by_id[record.replaces]
         return record
+
+    def filled_before(self, record: OrderRecord) -> Decimal:
+        """What the orders had filled whose place this one has taken."""
+        filled = Decimal(0)
+        while record.replaces is not None:
+            record = self._by_id[record.replaces]
+            filled += record.filled_quantity
+        return filled
 
     def newest(self, record: OrderRecord) -> OrderRecord:
         """The order that has taken the place of this one by now."""

@@ -36,8 +36,8 @@ class People:
         self.placed: dict[str, Placed] = {}
         self.cancelled: set[str] = set()
         """Orders whose cancel the engine has taken."""
-        self.most: dict[str, Decimal] = {}
-        """The most that may come of each wish, in units."""
+        self.asked: dict[str, dict[str, Decimal]] = {}
+        """For each wish the units asked for: the first time under no order's id, then under that of the order to change."""
         self.deeds: Counter[str] = Counter()
         self._random = random
         self._venue = venue
@@ -78,7 +78,7 @@ class People:
         cause = f"wish-{self._made}"
         sleeve = sleeve or self._random.choice(wishes.PEOPLE)
         request = OrderRequest(**wish, sleeve=sleeve, cause_id=cause)
-        self.most[cause] = request.quantity
+        self.asked[cause] = {"": request.quantity}
         self.deeds[deed] += 1
         life = self._life()
 
@@ -96,8 +96,8 @@ class People:
             return None
         order = self._random.choice(working)
         changes = wishes.changes(self._random, order, *self._venue.quote(order.symbol))
-        if changes.quantity is not None and order.cause_id in self.most:
-            self.most[order.cause_id] = max(self.most[order.cause_id], changes.quantity)
+        if changes.quantity is not None and (asked := self.asked.get(order.cause_id)) is not None:
+            asked[order.client_order_id] = max(asked.get(order.client_order_id, changes.quantity), changes.quantity)
         self.deeds["change"] += 1
         key = order.client_order_id
         self._do(lambda life: self._replace(life, key, changes))
