@@ -7,7 +7,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Sequence
 
@@ -42,11 +41,30 @@ def spawn(arguments: Sequence[str]) -> subprocess.Popen[bytes]:
 
 def tell_end(process: subprocess.Popen[bytes], ended: asyncio.Event) -> None:
     """Set `ended` of the running loop when the process itself has ended; what it started may hold its pipes for ever."""
+    try:
+        watched = os.pidfd_open(process.pid)
+    except (AttributeError, OSError):  # another system than Linux, or an old one, or no file is left to be opened
+        _tell_from_thread(process, ended)
+        return
+    loop = asyncio.get_running_loop()
+
+    def reap() -> None:
+        loop.remove_reader(watched)
+        os.close(watched)
+        # What it started must not outlive it. While it is not reaped, its number can be no other group's.
+        _end_group(process)
+        process.wait()
+        ended.set()
+
+    loop.add_reader(watched, reap)
+
+
+def _tell_from_thread(process: subprocess.Popen[bytes], ended: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
 
     def wait() -> None:
-        _end_group(process)
         process.wait()
+        _end_group(process)
         with contextlib.suppress(RuntimeError):  # the loop is closed, and nobody asks any more
             loop.call_soon_threadsafe(ended.set)
 
@@ -54,10 +72,5 @@ def tell_end(process: subprocess.Popen[bytes], ended: asyncio.Event) -> None:
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
-    """What it started must not outlive it. While it is not reaped, its number can be no other group's."""
-    if sys.platform == "linux":
-        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-    else:
-        process.wait()
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)

@@ -18,6 +18,8 @@ from tests.faults.children.laws import LAW, LIVE
 
 EVERY = 0.25
 ZOMBIES_LAST = 3.0
+GONE_IS_SHOWN = 1.0
+"""Seconds: what is left in its pipes is read before its end is told."""
 SLACK = 2_000_000
 """Bytes that a process may grow and shrink again between two looks."""
 FIGURES_EVERY = 8
@@ -32,7 +34,7 @@ class Auditor:
         self.steps: Counter[str] = Counter()
         self._table = table
         self._states: dict[str, ProcessState] = {}
-        self._missing: set[int] = set()
+        self._missing: dict[int, float] = {}
         self._zombies: dict[int, float] = {}
         self._itself = psutil.Process()
 
@@ -66,10 +68,10 @@ class Auditor:
                 self.problems.append(f"process {pid} is a zombie for {now - since:.1f} s")
         if strangers := set(children) - shown - zombies - {GUARD.pid}:
             self.problems.append(f"processes {sorted(strangers)} run and are not in the table")
-        missing = shown - set(children)  # one that has just been reaped is told of at the loop's next round
-        if gone := missing & self._missing:
-            self.problems.append(f"processes {sorted(gone)} are in the table and do not run")
-        self._missing = missing
+        self._missing = {pid: self._missing.get(pid, now) for pid in shown - set(children)}
+        for pid, since in self._missing.items():
+            if now - since > GONE_IS_SHOWN:
+                self.problems.append(f"process {pid} is in the table and has been gone for {now - since:.1f} s")
         for row in self._table:
             if (row.state in LIVE) != bool(row.pid) and row.state != "STUCK":
                 self.problems.append(f"{row.name} is {row.state} with process {row.pid}")

@@ -29,7 +29,7 @@ from tests.faults.children.unruly import LEAK_BYTES, Settings
 WORKERS = 12
 RESERVED = range(64, 79)
 HEARTBEAT_TIMEOUT = 2.5
-PATIENCE = 60.0
+PATIENCE = 180.0
 ORPHANS_LAST = 3.0
 POLICY = RestartPolicy(first=0.02, longest=0.2)
 COMMAND = (sys.executable, "-m", "tests.faults.children.unruly")
