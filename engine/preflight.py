@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 from engine.config.load import require_keys
 from engine.config.settings import Settings
 from engine.domain.errors import ConfigurationError, UnavailableError
 from engine.exchange.assets import PROFILES
 from engine.exchange.prices.recording import choose_day, recorded_symbols
+from engine.market.recording import recorded_files
 from engine.strategies.catalogue import build
 
 
@@ -52,6 +54,8 @@ def _with_recorded_symbols(settings: Settings) -> Settings:
         day = choose_day(folder, tuple(symbols), settings.exchange.day)
         exchange = settings.exchange.model_copy(update={"day": day, "replay": folder.absolute()})
         return settings.model_copy(update={"symbols": symbols, "exchange": exchange})
+    if "parquet" in settings.market.sources and settings.market.recording is not None:
+        settings = _of_recording(settings, settings.market.recording)
     if settings.environment == "demo":
         unknown = [symbol for symbol in settings.symbols if symbol not in PROFILES]
         if unknown:
@@ -60,3 +64,16 @@ def _with_recorded_symbols(settings: Settings) -> Settings:
                 f"It has {', '.join(PROFILES)}; a recording (--replay DIR) can have others.",
             )
     return settings
+
+
+def _of_recording(settings: Settings, folder: Path) -> Settings:
+    """Without named symbols, those of the recording that the exchange knows too."""
+    recorded = {file.parent.name for file in recorded_files(folder)}
+    if "symbols" in settings.model_fields_set:
+        return settings
+    symbols = [symbol for symbol in PROFILES if symbol in recorded]
+    if not symbols:
+        raise ConfigurationError(
+            f"The built-in exchange knows none of the symbols in {folder}.", f"It knows {', '.join(PROFILES)}."
+        )
+    return settings.model_copy(update={"symbols": symbols})

@@ -339,6 +339,8 @@ class Settings(BaseSettings):
             raise ValueError(f"orders.adopt_into is {self.orders.adopt_into!r}; the sleeves are {', '.join(sleeves)}")
         if self.exchange.replay is not None and self.environment is not Environment.DEMO:
             raise ValueError(f"a replay runs on the built-in exchange; environment is {self.environment.value}")
+        if "parquet" in self.market.sources and self.environment is not Environment.DEMO:
+            raise ValueError("prices of the past are for the demo: orders elsewhere meet those of today")
         if "redis" in self.market.sources and not self.hub.redis.host:
             raise ValueError("market.sources has redis, but [hub.redis] names no host")
         if "kafka" in self.market.sources and not self.hub.kafka.servers:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 from engine.domain.errors import PaddockError
 from engine.domain.market import NANOSECONDS, Bar, Timeframe
 from engine.market.processor import Processor
-from engine.market.rest import MarketRest, Snapshot
+from engine.market.rest import Snapshot
+from engine.market.venue import VenueData
 
 WARM_UP = 420 * NANOSECONDS
 """Trades read at the start: enough seconds for the slowest demo bot."""
@@ -24,7 +25,7 @@ class CatchUp:
 
     def __init__(
         self,
-        rest: MarketRest,
+        rest: VenueData,
         processor: Processor,
         give_out: Callable[[Iterable[Bar]], None],
     ) -> None:

@@ -23,10 +23,10 @@ from engine.market.hours import Choice
 from engine.market.line import Line, MakeSource
 from engine.market.owed import Owed
 from engine.market.processor import Processor
-from engine.market.rest import MarketRest
 from engine.market.status import Rate, status_of
 from engine.market.tenure import Tenure
 from engine.market.trading_hours import TradingHours
+from engine.market.venue import VenueData
 from engine.streams import messages as said
 from engine.streams.messages import (
     CANDLES,
@@ -56,7 +56,7 @@ class Feed:
         self,
         name: str,
         source: str,
-        rest: MarketRest,
+        rest: VenueData,
         publish: Publish,
         clock: Clock,
         make_sources: MakeSource,

@@ -7,7 +7,7 @@ import logging
 from engine.domain.errors import PaddockError
 from engine.domain.market import NANOSECONDS, is_crypto
 from engine.market.hours import DAY, Choice, Hours, NewYorkDays, RoundTheClock, SessionHours, Span, extended
-from engine.market.rest import MarketRest
+from engine.market.venue import VenueData
 
 log = logging.getLogger(__name__)
 
@@ -17,7 +17,7 @@ DAYS_BACK, DAYS_AHEAD = 10, 10
 class TradingHours:
     """Until the sessions are known every print counts: better a candle too many than none."""
 
-    def __init__(self, rest: MarketRest, choice: Choice) -> None:
+    def __init__(self, rest: VenueData, choice: Choice) -> None:
         self._rest = rest
         self._choice = choice
         self._stocks = _Chosen()

@@ -133,6 +133,8 @@ def source_choice(settings: Settings) -> SourceChoice:
         topic=market.topic,
         redis=redis_address(hub) if "redis" in market.sources else None,
         kafka=kafka_address(hub) if "kafka" in market.sources else None,
+        recording=str(market.recording.absolute()) if "parquet" in market.sources and market.recording else "",
+        speed=market.speed,
     )
 
 

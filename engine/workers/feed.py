@@ -19,9 +19,7 @@ from engine.market.history.stores import HistoryStores, open_history
 from engine.market.hours import Choice
 from engine.market.indicators.live import LiveIndicators
 from engine.market.indicators.sessions import day_start
-from engine.market.rest import MarketRest
-from engine.market.sources.base import Source
-from engine.market.sources.choice import DataStreams, SourceChoice, make_source
+from engine.market.sources.choice import SourceChoice, VenueAccess, open_sources
 from engine.processes.child import Child
 from engine.streams.address import HubAddress
 from engine.streams.messages import HISTORY_REQUEST, WATCH, Candles, FeedStatus, HistoryRequest, Message, Watch
@@ -64,20 +62,18 @@ async def main(child: Child[Settings]) -> None:
     transport = open_hub(settings.hub, settings.name, child.clock)
     await transport.start()
     requests = transport.subscribe([HISTORY_REQUEST, WATCH])
-    rest = MarketRest(venue.data_url, venue.trading_url, venue.key, venue.secret, settings.feed)
-
-    streams = DataStreams(
+    access = VenueAccess(
+        data_url=venue.data_url,
+        trading_url=venue.trading_url,
         stocks=venue.stock_stream_url,
         crypto=venue.crypto_stream_url,
         key=venue.key,
         secret=venue.secret,
         feed=settings.feed,
     )
-
-    def make_sources(crypto: bool) -> list[Source]:
-        choice = settings.sources
-        return [make_source(kind, crypto, choice, streams, rest, lambda: feed.market_now()) for kind in choice.kinds]
-
+    rest, make_sources = open_sources(
+        settings.sources, access, lambda: feed.market_now(), lambda now: feed.processor.normaliser.tell_time(now)
+    )
     opened = AsyncExitStack()
     past = await opened.enter_async_context(open_history(child.clock, rest, settings.feed, settings.history))
 
@@ -160,7 +156,7 @@ async def main(child: Child[Settings]) -> None:
     collect_less()
     works = [listen(), flush(), follow_market(), indicators.run(), feed.failed(), child.stopping.wait()]
     tasks = [asyncio.create_task(work) for work in works]
-    child.ready(f"{settings.feed}: {len(settings.symbols)} symbols from {venue.data_url}")
+    child.ready(f"{settings.feed}: {len(settings.symbols)} symbols from {settings.sources.recording or venue.data_url}")
     done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in tasks:
         task.cancel()

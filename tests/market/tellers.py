@@ -210,6 +210,8 @@ class ExchangeTeller(Teller):
 
 
 class RecordingTeller(Teller):
+    source: ParquetReplay
+
     """All is printed before it begins; `garbage` among it from the start."""
 
     def __init__(self, folder: Path) -> None:

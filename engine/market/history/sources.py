@@ -10,7 +10,7 @@ import msgspec
 
 from engine.domain.market import NANOSECONDS, Bar, Timeframe
 from engine.domain.spans import Span, bridged, joined, within
-from engine.market.rest import MarketRest
+from engine.market.venue import VenueData
 from engine.storage.lake.lake import Lake
 from engine.storage.lake.parts import Row
 
@@ -105,7 +105,7 @@ class BrokerSource:
 
     name: ClassVar[str] = "broker"
 
-    def __init__(self, rest: MarketRest) -> None:
+    def __init__(self, rest: VenueData) -> None:
         self._rest = rest
 
     async def read(self, symbol: str, timeframe: Timeframe, spans: Sequence[Span]) -> Found:

@@ -12,7 +12,7 @@ from engine.clock import Clock
 from engine.market.history.chunks import ChunkCache
 from engine.market.history.ranges import BarHistory
 from engine.market.history.sources import BarKeeper, BarSource, BrokerSource, DatabaseSource, LakeSource
-from engine.market.rest import MarketRest
+from engine.market.venue import VenueData
 from engine.storage.lake.address import LakeAddress, open_lake
 from engine.storage.market.address import MarketAddress
 from engine.storage.market.reading import bar_reader
@@ -35,7 +35,7 @@ class HistoryStores(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @asynccontextmanager
-async def open_history(clock: Clock, rest: MarketRest, feed: str, stores: HistoryStores) -> AsyncIterator[BarHistory]:
+async def open_history(clock: Clock, rest: VenueData, feed: str, stores: HistoryStores) -> AsyncIterator[BarHistory]:
     """Nothing is connected before it is asked. Raises ConfigurationError for a lake that cannot be."""
     sources: list[BarSource] = []
     keepers: list[BarKeeper] = []
