@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyqtgraph as pg
+from PySide6.QtGui import QFontMetrics
 
 from console.charts.series import BarSeries
 from console.theme import SMALL, font, tokens
@@ -20,6 +21,10 @@ INTERVALS = (
 """Seconds between labels."""
 LABEL_WIDTH = 90
 """Pixels that a label has to itself."""
+LONGEST = "-999,999.99"
+"""The longest value; one that does not fit is not written at all."""
+ROOM = 8
+"""Pixels between a value and its axis."""
 
 
 class BarTimeAxis(pg.AxisItem):  # type: ignore[misc]
@@ -98,7 +103,7 @@ class ValueAxis(pg.AxisItem):  # type: ignore[misc]
     def __init__(self, side: str = "right", suffix: str = "") -> None:
         super().__init__(side)
         self._suffix = suffix
-        self.setWidth(64)
+        self.setWidth(QFontMetrics(font(SMALL)).horizontalAdvance(LONGEST) + ROOM)
         style_axis(self)
 
     def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:

@@ -8,6 +8,9 @@ from typing import Any
 from engine.domain.incidents import IncidentKind
 from engine.processes.specification import ProcessSpec
 
+SHORTEST = 0.5
+"""Seconds that a rate is measured over: on a busy machine several heartbeats are read in the same instant."""
+
 
 class Watchdog:
     """Of one life of one process, from its start at `now`; fed with what the child says."""
@@ -25,7 +28,8 @@ class Watchdog:
         """Units of work a second."""
         self._expected_since = 0.0
         self._expects = 0.0
-        self._counted_at = now
+        self._rated = 0
+        self._rated_at = now
 
     @property
     def is_ready(self) -> bool:
@@ -57,13 +61,14 @@ class Watchdog:
 
     def _count(self, progress: int, produced: object, now: float) -> None:
         """Progress is what was produced where the child counts that, and else what was done."""
-        elapsed = now - self._counted_at
-        if elapsed > 0:
-            self.rate = max(progress - self.progress, 0) / elapsed
+        elapsed = now - self._rated_at
+        if elapsed >= SHORTEST:
+            self.rate = max(progress - self._rated, 0) / elapsed
+            self._rated, self._rated_at = progress, now
         if produced != self._produced if isinstance(produced, int) else progress != self.progress:
             self.last_progress = now
         self._produced = produced if isinstance(produced, int) else None
-        self.progress, self._counted_at = progress, now
+        self.progress = progress
 
     def due(self) -> tuple[float, IncidentKind, str]:
         """When the next sign must have come, and what is wrong if it has not."""

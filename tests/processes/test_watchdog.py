@@ -84,3 +84,14 @@ def test_it_is_stable_once_it_has_been_ready_for_as_long_as_a_start_takes() -> N
     dog.hear("ready", {}, 101.0)
     assert not dog.is_stable(103.9)
     assert dog.is_stable(104.0)
+
+
+def test_heartbeats_that_are_read_in_one_instant_make_no_wild_rate() -> None:
+    dog = watchdog()
+    dog.hear("ready", {}, 100.0)
+    dog.hear("heartbeat", {"progress": 10}, 101.0)
+    dog.hear("heartbeat", {"progress": 20}, 102.0)
+    dog.hear("heartbeat", {"progress": 30}, 102.000_01)
+    assert dog.rate == 10.0
+    dog.hear("heartbeat", {"progress": 40}, 104.0)
+    assert dog.rate == 10.0
