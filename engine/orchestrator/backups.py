@@ -49,7 +49,7 @@ class BackupDesk:
         """A replay begins anew each time, so nothing of it is saved."""
         if self._settings.exchange.replay is not None or not self._section.every_h:
             return
-        schedule.every(min(self._section.every_h * HOUR, LONGEST_PAUSE), "backup", self.look)
+        schedule.every(min(self._section.every_h * HOUR / 2, LONGEST_PAUSE), "backup", self.look)
         schedule.join("display", self._show)
 
     async def look(self) -> None:
