@@ -207,6 +207,9 @@ class BotRow(msgspec.Struct, kw_only=True):
     bars_seen: int = 0
     errors: int = 0
     paused_reason: str = ""
+    revised: int = 0
+    """Signals that would be others now, because a bar that they followed from was corrected."""
+    last_revision: str = ""
 
 
 class HealthRow(msgspec.Struct, kw_only=True):

@@ -10,7 +10,7 @@ from engine.bus import BusFigures
 from engine.orchestrator.components import Component, ComponentState
 from engine.orchestrator.market import MarketMemory
 from engine.streams.messages import FeedStatus, RecorderStatus
-from engine.views import HealthRow, ProcessRow, Summary, Table
+from engine.views import BotRow, HealthRow, ProcessRow, Summary, Table
 
 QUIET = 3.0
 """Seconds without market data that are normal; at `SILENT` something is wrong."""
@@ -118,6 +118,18 @@ def _long(seconds: float) -> str:
     if seconds < 3_600:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3_600:.0f} h" if seconds < 48 * 3_600 else f"{seconds / 86_400:.0f} days"
+
+
+def write_revisions(table: Table[HealthRow], market: MarketMemory, bots: Iterable[BotRow], now: int) -> None:
+    """How often bars were corrected after their close, and how many signals that would have changed."""
+    bar = market.last_revised
+    if bar is None:
+        return
+    signals = sum(bot.revised for bot in bots)
+    begun = datetime.fromtimestamp(bar.timestamp / 1e9).astimezone()
+    last = f"last {bar.symbol} {bar.timeframe} of {begun:%H:%M:%S}, revision {bar.revision}"
+    detail = f"{market.revised:,} bars corrected, which would change {signals:,} signals; {last}"
+    _put(table, "bar revisions", "good", detail, now)
 
 
 def _described(component: Component) -> str:

@@ -45,6 +45,9 @@ class MarketMemory:
         self.last_quote_at = -1.0
         """Monotonic seconds of the last market data; -1 = never."""
         self.messages = 0
+        self.revised = 0
+        """Closed bars that came again because something corrected them."""
+        self.last_revised: Bar | None = None
 
     def take(self, message: Message) -> None:
         match message:
@@ -112,6 +115,9 @@ class MarketMemory:
     def _take_bars(self, bars: Sequence[Bar]) -> None:
         for bar in bars:
             self.messages += 1
+            if bar.revision and bar.closed:
+                self.revised += 1
+                self.last_revised = bar
             key = (bar.symbol, bar.timeframe)
             kept = self._bars.setdefault(key, OrderedDict())
             newest = next(reversed(kept), bar.timestamp)

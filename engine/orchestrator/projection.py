@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from decimal import Decimal
 
 import msgspec
@@ -13,7 +14,7 @@ from engine.domain.events import Severity, TradingState
 from engine.domain.orders import Fill, Order, OrderStatus, OrderType
 from engine.domain.portfolio import Account, Position
 from engine.orchestrator.plan import timeframe_of
-from engine.streams.messages import BotStatus, Signal
+from engine.streams.messages import BotStatus, RevisedSignal, Signal
 from engine.views import ActivityRow, BotRow, FillRow, OrderRow, PositionRow, Views
 
 EQUITY_POINTS = 20_000
@@ -105,6 +106,18 @@ class Projection:
             confidence=signal.confidence,
         )
         self._views.bots.put(signal.sleeve, changed)
+
+    def revised_signal(self, revised: RevisedSignal) -> None:
+        """A signal that a corrected bar would change: a line, and the bot's count of them."""
+        text = (
+            f"{revised.symbol} {revised.was:+.1%} of {_clock(revised.as_of)} would be {revised.would_be:+.1%}: "
+            f"the bar {revised.timeframe} of {_clock(revised.bar)} was corrected"
+        )
+        self.activity("revision", f"{revised.sleeve}: {text}", Severity.WARNING)
+        row = self._views.bots.get(revised.sleeve)
+        if row is not None:
+            changed = msgspec.structs.replace(row, revised=row.revised + 1, last_revision=text)
+            self._views.bots.put(revised.sleeve, changed)
 
     def bot_status(self, status: BotStatus) -> None:
         row = self._views.bots.get(status.name)
@@ -208,3 +221,7 @@ class Projection:
 
 def _float(value: Decimal | None) -> float | None:
     return None if value is None else float(value)
+
+
+def _clock(at: int) -> str:
+    return f"{datetime.fromtimestamp(at / 1e9).astimezone():%H:%M:%S}"

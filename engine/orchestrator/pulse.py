@@ -20,6 +20,7 @@ from engine.orchestrator.health import (
     write_health,
     write_history,
     write_recorder,
+    write_revisions,
 )
 from engine.orchestrator.market import MarketMemory
 from engine.orchestrator.plan import HUB
@@ -105,6 +106,7 @@ class Pulse:
         write_bus(self._views.health, self._bus_figures(), self._clock.now())
         write_recorder(self._views.health, self._market.recorder, self._clock.now())
         write_history(self._views.health, next(iter(self._market.feeds.values()), None), self._clock.now())
+        write_revisions(self._views.health, self._market, self._views.bots, self._clock.now())
         write_components(self._views.health, self._components, self._clock.now())
 
     def _broker_state(self) -> str:

@@ -24,7 +24,16 @@ from engine.orchestrator.projection import Projection
 from engine.processes.events import LogRecord, ProcessEvent, StateChanged
 from engine.processes.states import ProcessState
 from engine.streams.base import Delivery
-from engine.streams.messages import UNWELL, BotStatus, HistoryReply, Message, Signal, Signals, StreamHealth
+from engine.streams.messages import (
+    UNWELL,
+    BotStatus,
+    HistoryReply,
+    Message,
+    RevisedSignals,
+    Signal,
+    Signals,
+    StreamHealth,
+)
 
 log = logging.getLogger(__name__)
 
@@ -96,6 +105,9 @@ class Router:
             for signal in message.signals:
                 self._projection.signal(signal)
                 self.on_signal(signal)
+        elif isinstance(message, RevisedSignals):
+            for revised in message.signals:
+                self._projection.revised_signal(revised)
         elif isinstance(message, BotStatus):
             self._projection.bot_status(message)
         elif isinstance(message, HistoryReply):

@@ -11,6 +11,7 @@
 | history.reply.NAME    | HistoryReply   | feed → whoever asked, NAME             |
 | watch                 | Watch          | engine → feed                          |
 | signals               | Signals        | bot → engine, recorder                 |
+| signals.revised       | RevisedSignals | bot → engine, recorder                 |
 | recorder.status       | RecorderStatus | recorder → engine, once a second       |
 | bot.status            | BotStatus      | bot → engine, once a second            |
 """
@@ -30,6 +31,7 @@ HISTORY_REQUEST = "history.request"
 HISTORY_REPLY = "history.reply."
 WATCH = "watch"
 SIGNALS = "signals"
+REVISED_SIGNALS = "signals.revised"
 BOT_STATUS = "bot.status"
 RECORDER_STATUS = "recorder.status"
 
@@ -179,6 +181,32 @@ class Signals(msgspec.Struct, frozen=True, tag="signals"):
     signals: list[Signal]
 
 
+class RevisedSignal(msgspec.Struct, frozen=True, kw_only=True):
+    """A signal that would be another one, because a bar that it followed from was corrected afterwards."""
+
+    signal_id: str
+    sleeve: str
+    strategy: str
+    symbol: str
+    timeframe: Timeframe
+    bar: int
+    """Start of the corrected bar; int nanoseconds UTC, as all times here."""
+    revision: int
+    as_of: int
+    """Of the signal."""
+    was: float
+    would_be: float
+    """Weights of the capital, as in a signal."""
+    price: float
+    """Close of the signal's bar as it is now."""
+    at: int
+    """Our wall time."""
+
+
+class RevisedSignals(msgspec.Struct, frozen=True, tag="revised_signals"):
+    signals: list[RevisedSignal]
+
+
 class BotStatus(msgspec.Struct, frozen=True, kw_only=True, tag="bot_status"):
     name: str
     bars_seen: int
@@ -216,6 +244,7 @@ Message = (
     | HistoryReply
     | Watch
     | Signals
+    | RevisedSignals
     | BotStatus
     | RecorderStatus
 )

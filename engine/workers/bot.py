@@ -17,8 +17,9 @@ from engine.clock import IdFactory
 from engine.domain.errors import StrategyError
 from engine.domain.market import Bar, Timeframe
 from engine.processes.child import Child
-from engine.strategies.base import Strategy
+from engine.strategies.base import Bars, FloatArray, Strategy
 from engine.strategies.catalogue import build
+from engine.strategies.review import SignalReview
 from engine.strategies.window import BarWindow
 from engine.streams.address import HubAddress
 from engine.streams.base import Delivery
@@ -27,11 +28,14 @@ from engine.streams.messages import (
     CANDLES,
     HISTORY_REPLY,
     HISTORY_REQUEST,
+    REVISED_SIGNALS,
     SIGNALS,
     BotStatus,
     Candles,
     HistoryReply,
     HistoryRequest,
+    RevisedSignal,
+    RevisedSignals,
     Signal,
     Signals,
 )
@@ -71,6 +75,7 @@ class Bot:
         self._strategy: Strategy = build(settings.strategy, settings.parameters)
         size = self._strategy.warmup + MARGIN
         self._windows = {symbol: BarWindow(symbol, settings.timeframe, size) for symbol in settings.symbols}
+        self._reviews = {symbol: SignalReview(self._weigh, MATERIAL) for symbol in settings.symbols}
         self._asked: dict[str, float] = {}
         self._said: dict[str, tuple[float, float]] = {}
         self._failures = 0
@@ -115,12 +120,49 @@ class Bot:
 
     def _take_bar(self, bar: Bar) -> bool:
         window = self._windows.get(bar.symbol)
-        if window is None or not window.add(bar):
+        if window is None:
+            return False
+        before = window.bars() if bar.revision else None
+        is_newest = window.add(bar)
+        if before is not None:
+            self._review(bar, before, window.bars())
+        if not is_newest:
             return False
         self._bars += 1
         self._last_bar_at = bar.timestamp
         self._child.progress()
         return True
+
+    def _weigh(self, bars: Bars) -> FloatArray:
+        weights = self._strategy.targets(bars).weight
+        return weights if self._settings.allow_short else weights.clip(0.0)
+
+    def _review(self, bar: Bar, before: Bars, after: Bars) -> None:
+        """Say which signals this correction would have changed."""
+        try:
+            found = self._reviews[bar.symbol].look(before, after, bar.timestamp)
+        except Exception as error:
+            # A strategy is somebody's code; where it fails on its next decision too, that counts it.
+            log.warning("%s cannot be asked about %s again: %s", self._settings.strategy, bar.symbol, error)
+            return
+        if not found:
+            return
+        settings, share = self._settings, 1 / len(self._windows)
+        self._transport.publish(
+            REVISED_SIGNALS,
+            RevisedSignals(
+                [
+                    RevisedSignal(
+                        signal_id=one.signal_id, sleeve=settings.sleeve, strategy=settings.strategy,
+                        symbol=bar.symbol, timeframe=settings.timeframe, bar=bar.timestamp, revision=bar.revision,
+                        as_of=int(after.timestamp[one.row]) + settings.timeframe.nanoseconds,
+                        was=one.was * share, would_be=one.would_be * share,
+                        price=float(after.close[one.row]), at=self._child.clock.now(),
+                    )
+                    for one in found
+                ]
+            ),
+        )  # fmt: skip
 
     def _decide(self, symbols: set[str]) -> None:
         signals = [signal for symbol in sorted(symbols) if (signal := self._signal(symbol)) is not None]
@@ -158,8 +200,10 @@ class Bot:
         self._said[symbol] = (weight, now)
         if weight != before:
             log.info("%s: %.2f of the capital at %.2f", symbol, weight, bars.close[-1])
+        signal_id = self._ids.ulid()
+        self._reviews[symbol].said(signal_id, int(bars.timestamp[-1]))
         return Signal(
-            signal_id=self._ids.ulid(),
+            signal_id=signal_id,
             sleeve=self._settings.sleeve,
             strategy=self._settings.strategy,
             symbol=symbol,

@@ -17,10 +17,11 @@ from engine.storage.market.rows import (
     indicator_rows,
     quote_rows,
     refusal,
+    revised_signal_rows,
     signal_rows,
 )
 from engine.streams.base import Delivery
-from engine.streams.messages import Candles, FeedStatus, Indicators, Quotes, Signals
+from engine.streams.messages import Candles, FeedStatus, Indicators, Quotes, RevisedSignals, Signals
 
 CHUNK = 1_000
 """Messages in one row of stream_messages."""
@@ -116,6 +117,8 @@ class Backlog:
             self.add("technical_indicators", indicator_rows(message), now)
         elif isinstance(message, Signals):
             self.add("processing_results", signal_rows(message.signals), now)
+        elif isinstance(message, RevisedSignals):
+            self.add("processing_results", revised_signal_rows(message.signals), now)
         elif isinstance(message, FeedStatus):
             self.add("system_metrics", feed_rows(message, delivery.sent_at), now)
         if self._raw:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from math import isfinite
 
 from engine.domain.market import NANOSECONDS, Bar, IndicatorValues
-from engine.streams.messages import FeedStatus, Indicators, QuoteState, Signal
+from engine.streams.messages import FeedStatus, Indicators, QuoteState, RevisedSignal, Signal
 
 Row = tuple[object, ...]
 
@@ -63,6 +63,15 @@ def signal_rows(signals: Iterable[Signal]) -> Iterator[Row]:
         yield (
             s.made_at, s.signal_id, "signal", s.sleeve, s.strategy, s.symbol, s.weight, s.confidence, s.price, s.as_of,
             s.reason,
+        )  # fmt: skip
+
+
+def revised_signal_rows(signals: Iterable[RevisedSignal]) -> Iterator[Row]:
+    """Each revision of a bar that would have changed a signal is a result of its own; `weight` is what would have been."""
+    for s in signals:
+        yield (
+            s.at, f"{s.signal_id}.{s.bar}.{s.revision}", "revision", s.sleeve, s.strategy, s.symbol, s.would_be, 0.0,
+            s.price, s.as_of, f"{s.was:+.2%} in signal {s.signal_id}, before the bar {s.timeframe} {s.bar} was corrected",
         )  # fmt: skip
 
 
