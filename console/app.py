@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from PySide6.QtCore import QSettings, Qt, QTimer, QtMsgType, qInstallMessageHandler
+from PySide6.QtCore import QCoreApplication, QEvent, QSettings, Qt, QTimer, QtMsgType, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication, QMessageBox
 
 from console.collector import Collector
@@ -84,6 +84,9 @@ def run_console(settings: ConsoleSettings, make_engine: Callable[[], Any]) -> in
     with loop, ThreadPoolExecutor(THREADS) as pool:
         loop.set_default_executor(pool)
         code: int = loop.run_until_complete(Application(settings, window, make_engine, collector).run())
+    # By Qt, from the window down. Python would take the charts apart in any order at its end, and some orders are fatal.
+    window.deleteLater()
+    QCoreApplication.sendPostedEvents(window, QEvent.Type.DeferredDelete)
     return code
 
 
