@@ -218,6 +218,8 @@ class HealthRow(msgspec.Struct, kw_only=True):
     """good, warning, bad or unknown"""
     detail: str
     updated_at: int
+    more: str = ""
+    """Lines for who asks, where there are any."""
 
 
 class ErrorRow(msgspec.Struct, kw_only=True):

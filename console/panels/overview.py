@@ -198,7 +198,7 @@ class HealthList(QWidget):
             icon.setAccessibleName(f"{health.part} is {health.state}")
             set_tone(icon, health.state)
             detail.setText(health.detail)
-            detail.setToolTip(health.detail)
+            detail.setToolTip(health.more or health.detail)
 
 
 class ExposureBars(QWidget):

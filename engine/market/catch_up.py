@@ -10,6 +10,7 @@ from engine.domain.market import NANOSECONDS, Bar, Timeframe
 from engine.market.processor import Processor
 from engine.market.rest import Snapshot
 from engine.market.venue import VenueData
+from engine.streams.messages import Gap
 
 WARM_UP = 420 * NANOSECONDS
 """Trades read at the start: enough seconds for the slowest demo bot."""
@@ -17,6 +18,8 @@ MOST_TRADES = 6_000
 OVERLAP = 2 * NANOSECONDS
 LONGEST_GAP = 86_400 * NANOSECONDS
 READ_AT_ONCE = 4
+GAPS_KEPT = 1_000
+SOURCE = "REST"
 MINUTE = Timeframe.MINUTE_1.nanoseconds
 
 
@@ -36,6 +39,7 @@ class CatchUp:
         self._give_out = give_out
         self.filled = 0
         """Trades and minutes that were read after a gap, without those read at the start."""
+        self._gaps: list[Gap] = []
         self._read_from: dict[str, int] = {}
         """Where reading begins, for each symbol that has not been caught up; -1 = nothing is known of it."""
 
@@ -44,6 +48,11 @@ class CatchUp:
         for symbol in symbols:
             if (candles := self._candles.get(symbol)) is not None:
                 self._read_from.setdefault(symbol, next(reversed(candles.seconds.bars), -1))
+
+    def drain_gaps(self) -> list[Gap]:
+        """Those in which something was missed and has been read since the last call."""
+        found, self._gaps = self._gaps, []
+        return found
 
     def forget(self, symbol: str) -> None:
         self._read_from.pop(symbol, None)
@@ -97,6 +106,20 @@ class CatchUp:
         if since < 0:
             return []
         self.filled += len(new) + len(minutes)
+        if new:
+            whole = len(trades) < MOST_TRADES
+            self._gaps.append(
+                Gap(
+                    symbol=symbol,
+                    start=since,
+                    end=now,
+                    source=SOURCE,
+                    trades=len(new),
+                    minutes=len(minutes),
+                    whole=whole,
+                )
+            )
+            del self._gaps[:-GAPS_KEPT]
         return bars
 
     async def _minutes(self, symbol: str, begin: int, now: int) -> list[Bar]:

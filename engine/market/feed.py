@@ -30,11 +30,13 @@ from engine.market.venue import VenueData
 from engine.streams import messages as said
 from engine.streams.messages import (
     CANDLES,
+    FEED_GAPS,
     FEED_HEALTH,
     FEED_STATUS,
     HISTORY_REPLY,
     QUOTES,
     FeedStatus,
+    Gaps,
     HistoryRequest,
     Message,
     StreamHealth,
@@ -154,6 +156,8 @@ class Feed:
         for line in self._lines.values():
             for change in line.look(self.market_open, self.market_now()):
                 self._publish(FEED_HEALTH, self._health(line, change))
+        if gaps := self._missed.drain_gaps():
+            self._publish(FEED_GAPS, Gaps(self._name, gaps))
         lines = list(self._lines.values())
         status = status_of(
             self._name, self._source, lines, self.processor, self._rate, self._missed.filled, self._unknown

@@ -97,6 +97,11 @@ class Line:
         return sum(source.conflated for source in self._sources)
 
     @property
+    def refused(self) -> set[str]:
+        """Symbols that the source in use was asked for in vain."""
+        return set(self._sources[self.active].refused)
+
+    @property
     def fallback(self) -> str:
         return self.name if self.active else ""
 

@@ -48,6 +48,7 @@ def status_of(
         rejected=processor.normaliser.rejections.total,
         symbols=sorted(processor.candles),
         unknown_symbols=sorted(unknown),
+        not_sent=sorted(symbol for line in lines for symbol in line.refused),
         error="; ".join(line.error for line in lines if line.error),
         channels=_channels(lines),
         fallback=", ".join(line.fallback for line in lines if line.fallback),

@@ -27,6 +27,8 @@ from engine.storage.trail import Recovered
 from engine.streams.messages import (
     BOT_STATUS,
     CANDLES,
+    FEED_GAPS,
+    FEED_HEALTH,
     FEED_STATUS,
     HISTORY_REPLY,
     INDICATORS,
@@ -38,6 +40,11 @@ from engine.streams.messages import (
 log = logging.getLogger(__name__)
 
 START_TIMEOUT = 30.0
+TOPICS = (
+    QUOTES, CANDLES, INDICATORS, FEED_STATUS, FEED_HEALTH, FEED_GAPS, RECORDER_STATUS, SIGNALS, BOT_STATUS,
+    HISTORY_REPLY + NAME,
+)  # fmt: skip
+"""What the engine hears on the hub."""
 MARKET_LINK, ROUTINE, LOOP_WATCH, EXCHANGE_FAULTS = "market link", "routine", "loop watch", "exchange faults"
 FEED_SCALING = "feed scaling"
 PAUSED_TEXT = "Bots' signals are not acted on; orders by hand, cancels and protection go on."
@@ -190,8 +197,7 @@ class TradingEngine(Front):
             raise UnavailableError(f"{name} did not start: {said}", "See its log in the data folder under logs.")
 
     def _listen(self) -> None:
-        topics = [QUOTES, CANDLES, INDICATORS, FEED_STATUS, RECORDER_STATUS, SIGNALS, BOT_STATUS, HISTORY_REPLY + NAME]
-        subscription = self._parts.transport.subscribe(topics)
+        subscription = self._parts.transport.subscribe(TOPICS)
 
         async def listen() -> None:
             async for batch in subscription:

@@ -38,6 +38,8 @@ def feed_state(market: MarketMemory, is_open: bool | None) -> tuple[str, str]:
         return "warning", f"quiet for {age:.0f} s"
     if standing := [feed.fallback for feed in feeds if feed.fallback]:
         return "warning", f"{standing[0]} stands in for the stream"
+    if missing := sorted({symbol for feed in feeds for symbol in feed.not_sent}):
+        return "warning", f"the venue does not stream {', '.join(missing)}"
     if is_open and any("late" in feed.channels.values() for feed in feeds):
         return "warning", "prices come late: the tape lies behind the venue's clock"
     rate, symbols = sum(feed.message_rate for feed in feeds), sum(len(feed.symbols) for feed in feeds)
@@ -120,6 +122,14 @@ def _long(seconds: float) -> str:
     return f"{seconds / 3_600:.0f} h" if seconds < 48 * 3_600 else f"{seconds / 86_400:.0f} days"
 
 
+def write_gaps(table: Table[HealthRow], market: MarketMemory, now: int) -> None:
+    """What the streams missed and was read afterwards; the newest of them by symbol."""
+    gaps = market.gaps
+    if gaps.count:
+        detail = f"{gaps.count:,} filled, {gaps.trades:,} missed trades read afterwards"
+        _put(table, "gaps", "good", detail, now, "\n".join(gaps.lines()))
+
+
 def write_revisions(table: Table[HealthRow], market: MarketMemory, bots: Iterable[BotRow], now: int) -> None:
     """How often bars were corrected after their close, and how many signals that would have changed."""
     bar = market.last_revised
@@ -160,5 +170,5 @@ _COMPONENT = {
 _RANK = {"good": 0, "unknown": 1, "warning": 2, "bad": 3}
 
 
-def _put(table: Table[HealthRow], part: str, state: str, detail: str, now: int) -> None:
-    table.put(part, HealthRow(part=part, state=state, detail=detail, updated_at=now))
+def _put(table: Table[HealthRow], part: str, state: str, detail: str, now: int, more: str = "") -> None:
+    table.put(part, HealthRow(part=part, state=state, detail=detail, updated_at=now, more=more))

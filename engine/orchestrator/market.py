@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from engine.clock import Clock, IdFactory
 from engine.domain.errors import UnavailableError
 from engine.domain.market import Bar, Timeframe
+from engine.orchestrator.gaps import GapMemory
 from engine.orchestrator.indicators import IndicatorMemory
 from engine.streams.messages import (
     HISTORY_REQUEST,
@@ -41,6 +42,7 @@ class MarketMemory:
         self._bars: dict[tuple[str, Timeframe], OrderedDict[int, Bar]] = {}
         self.indicators = IndicatorMemory()
         self.feeds: dict[str, FeedStatus] = {}
+        self.gaps = GapMemory()
         self.recorder: RecorderStatus | None = None
         self.last_quote_at = -1.0
         """Monotonic seconds of the last market data; -1 = never."""

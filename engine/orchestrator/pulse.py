@@ -17,6 +17,7 @@ from engine.orchestrator.health import (
     hub_state,
     write_bus,
     write_components,
+    write_gaps,
     write_health,
     write_history,
     write_recorder,
@@ -106,6 +107,7 @@ class Pulse:
         write_bus(self._views.health, self._bus_figures(), self._clock.now())
         write_recorder(self._views.health, self._market.recorder, self._clock.now())
         write_history(self._views.health, next(iter(self._market.feeds.values()), None), self._clock.now())
+        write_gaps(self._views.health, self._market, self._clock.now())
         write_revisions(self._views.health, self._market, self._views.bots, self._clock.now())
         write_components(self._views.health, self._components, self._clock.now())
 

@@ -19,6 +19,7 @@ from engine.domain.events import (
 from engine.domain.incidents import Incident, IncidentKind
 from engine.observability.errors import ErrorBook
 from engine.orchestrator.components import Component
+from engine.orchestrator.gaps import told
 from engine.orchestrator.market import HistoryDesk, MarketMemory
 from engine.orchestrator.projection import Projection
 from engine.processes.events import LogRecord, ProcessEvent, StateChanged
@@ -27,6 +28,7 @@ from engine.streams.base import Delivery
 from engine.streams.messages import (
     UNWELL,
     BotStatus,
+    Gaps,
     HistoryReply,
     Message,
     RevisedSignals,
@@ -116,6 +118,9 @@ class Router:
             if message.now in UNWELL or message.was in UNWELL:
                 severity = Severity.WARNING if message.now in UNWELL else Severity.INFO
                 self._projection.activity("feed", f"{message.feed}: {message.words}", severity)
+        elif isinstance(message, Gaps):
+            self._market.gaps.take(message.gaps)
+            self._projection.activity("feed", f"{message.feed}: {told(message.gaps)}")
         else:
             self._market.take(message)
 

@@ -7,6 +7,7 @@
 | quotes                | Quotes         | feed → engine, recorder (conflated)    |
 | feed.status           | FeedStatus     | feed → engine, once a second           |
 | feed.health           | StreamHealth   | feed → engine, when a channel changes  |
+| feed.gaps             | Gaps           | feed → engine, recorder, once filled   |
 | history.request       | HistoryRequest | bot or engine → feed                   |
 | history.reply.NAME    | HistoryReply   | feed → whoever asked, NAME             |
 | watch                 | Watch          | engine → feed                          |
@@ -27,6 +28,7 @@ INDICATORS = "indicators."
 QUOTES = "quotes"
 FEED_STATUS = "feed.status"
 FEED_HEALTH = "feed.health"
+FEED_GAPS = "feed.gaps"
 HISTORY_REQUEST = "history.request"
 HISTORY_REPLY = "history.reply."
 WATCH = "watch"
@@ -87,6 +89,8 @@ class FeedStatus(msgspec.Struct, frozen=True, kw_only=True, tag="feed_status"):
     """Messages refused by validation."""
     symbols: list[str] = []
     unknown_symbols: list[str] = []
+    not_sent: list[str] = []
+    """Symbols that the venue knows and, asked again and again, does not stream."""
     error: str = ""
     channels: dict[str, str] = {}
     """How trades, quotes and bars fare, such as "live", "quiet", "late", "mute"; by the source that is in use."""
@@ -125,6 +129,26 @@ class StreamHealth(msgspec.Struct, frozen=True, kw_only=True, tag="stream_health
     """For a person."""
     at: int
     """Wall time, int nanoseconds UTC."""
+
+
+class Gap(msgspec.Struct, frozen=True, kw_only=True):
+    """A time in which a symbol's stream was missed, and what was read for it afterwards. Times of the venue, int ns UTC."""
+
+    symbol: str
+    start: int
+    end: int
+    source: str
+    """Who told what was missed."""
+    trades: int
+    minutes: int
+    """The venue's own minutes that were read for it."""
+    whole: bool
+    """False where more was missed than can be read as trades: minutes are whole, seconds are not."""
+
+
+class Gaps(msgspec.Struct, frozen=True, tag="gaps"):
+    feed: str
+    gaps: list[Gap]
 
 
 class HistoryRequest(msgspec.Struct, frozen=True, kw_only=True, tag="history_request"):
@@ -240,6 +264,7 @@ Message = (
     | Quotes
     | FeedStatus
     | StreamHealth
+    | Gaps
     | HistoryRequest
     | HistoryReply
     | Watch

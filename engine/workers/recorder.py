@@ -12,10 +12,19 @@ from engine.storage.market.recording import Recording
 from engine.storage.market.store import open_store
 from engine.streams.address import HubAddress
 from engine.streams.base import Subscription, Transport
-from engine.streams.messages import CANDLES, FEED_HEALTH, FEED_STATUS, INDICATORS, QUOTES, RECORDER_STATUS, SIGNALS
+from engine.streams.messages import (
+    CANDLES,
+    FEED_GAPS,
+    FEED_HEALTH,
+    FEED_STATUS,
+    INDICATORS,
+    QUOTES,
+    RECORDER_STATUS,
+    SIGNALS,
+)
 from engine.streams.transport import open_hub
 
-TOPICS = (CANDLES, INDICATORS, QUOTES, SIGNALS, FEED_STATUS, FEED_HEALTH)
+TOPICS = (CANDLES, INDICATORS, QUOTES, SIGNALS, FEED_STATUS, FEED_HEALTH, FEED_GAPS)
 TELL_EVERY = 1.0
 
 

@@ -12,7 +12,7 @@ from engine.domain.market import NANOSECONDS, Bar, Timeframe
 from engine.exchange.server import ExchangeServer
 from engine.market.sources.alpaca import AlpacaStream
 from engine.market.sources.polling import RestPolling
-from engine.streams.messages import HistoryReply, HistoryRequest, StreamHealth
+from engine.streams.messages import Gaps, HistoryReply, HistoryRequest, StreamHealth
 from tests.market.conftest import Running, exchange, fault, running
 from tests.waiting import until
 
@@ -100,12 +100,15 @@ async def test_symbols_come_and_go_while_it_runs() -> None:
         assert found.closed(Timeframe.SECOND_1, "SPY") == []
 
 
-async def test_dropped_streams_come_back_and_miss_nothing() -> None:
+async def test_dropped_streams_come_back_and_miss_nothing_and_each_gap_is_told() -> None:
     async with exchange(speed=60) as server, running(server.url, "SPY") as found:
         await until(lambda: found.closed(Timeframe.MINUTE_1))
         for drops in (1, 2):
             await fault(server.url, kind="drop_streams", stream="data")
             await came_back(found, drops)
+        gaps = [gap for _, message in found.said if isinstance(message, Gaps) for gap in message.gaps]
+        assert gaps and {(gap.symbol, gap.source, gap.whole) for gap in gaps} == {("SPY", "REST", True)}
+        assert all(gap.start < gap.end and gap.trades > 0 for gap in gaps)
         assert_whole(await venue_minutes(found), found.feed._candles["SPY"].minutes.bars)
 
 

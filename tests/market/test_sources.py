@@ -215,6 +215,7 @@ class StandIn:
     name = "stand-in"
     error = ""
     reconnects = conflated = 0
+    refused = frozenset[str]()
 
     def __init__(self) -> None:
         self.state = SourceState.DISCONNECTED

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -18,6 +18,7 @@ from engine.market.batch import Batch
 from engine.market.frames import decode
 from engine.market.sources.alpaca import AlpacaStream
 from engine.market.sources.base import SourceState
+from engine.market.sources.grants import MOST_REQUESTS
 from tests.market.conftest import exchange
 from tests.waiting import until
 
@@ -62,7 +63,7 @@ async def server(handle: Callable[[ServerConnection], Awaitable[None]]) -> Async
         yield f"ws://127.0.0.1:{running.sockets[0].getsockname()[1]}"
 
 
-async def greet(socket: ServerConnection) -> list[Any]:
+async def greet(socket: ServerConnection, leaves_out: Collection[str] = ()) -> list[Any]:
     """The handshake; gives the client's subscription."""
     await socket.send(pack([{"T": "success", "msg": "connected"}]))
     await socket.recv()
@@ -70,7 +71,8 @@ async def greet(socket: ServerConnection) -> list[Any]:
     request = await socket.recv()
     assert isinstance(request, bytes)
     asked = msgspec.msgpack.decode(request)
-    await socket.send(pack([{"T": "subscription", "trades": asked["trades"]}]))
+    granted = [name for name in asked["trades"] if name not in leaves_out]
+    await socket.send(pack([{"T": "subscription", "trades": granted}]))
     names: list[Any] = asked["trades"]
     return names
 
@@ -105,6 +107,7 @@ async def test_more_symbols_than_allowed_are_given_up_and_the_stream_lives_on() 
         await found.stream.subscribe(["ONE", "MORE"])
         await until(lambda: "405" in found.stream.error)
         assert found.stream.symbols == {"SPY", "AAPL"}
+        assert found.stream.refused == {"ONE", "MORE"}
         count = len(found.batches)
         await until(lambda: len(found.batches) > count)
         assert found.stream.reconnects == 0
@@ -139,6 +142,47 @@ async def test_a_server_that_hangs_up_at_once_is_tried_again_and_again_subscribe
     async with server(handle) as url, listening(url, "SPY") as found:
         await until(lambda: found.trades)
         assert (found.stream.reconnects, found.subscribed, found.stream.error) == (2, 1, "")
+
+
+async def test_a_symbol_left_out_of_the_acknowledgement_is_asked_for_again_until_it_comes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("engine.market.sources.grants.FIRST_PAUSE", 0.02)
+    monkeypatch.setattr("engine.market.sources.alpaca.LOOK_EVERY", 0.01)
+    asked: list[list[str]] = []
+
+    async def handle(socket: ServerConnection) -> None:
+        await greet(socket, leaves_out={"QQQ", "IBM"})
+        async for request in socket:
+            assert isinstance(request, bytes)
+            asked.append(msgspec.msgpack.decode(request)["trades"])
+            granted = ["SPY", "QQQ"] if len(asked) >= 2 else ["SPY"]
+            await socket.send(pack([{"T": "subscription", "trades": granted}]))
+
+    async with server(handle) as url, listening(url, "SPY", "QQQ", "IBM") as found:
+        await until(lambda: found.stream.refused)
+        assert asked[:2] == [["IBM", "QQQ"]] * 2
+        assert asked[2:] == [["IBM"]] * (MOST_REQUESTS - 2)
+        assert (found.stream.refused, found.stream.reconnects) == ({"IBM"}, 0)
+        await found.stream.unsubscribe(["IBM"])
+        assert not found.stream.refused
+
+
+async def test_a_symbol_that_stays_away_is_told_with_a_remedy(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("engine.market.sources.grants.FIRST_PAUSE", 0.005)
+    monkeypatch.setattr("engine.market.sources.alpaca.LOOK_EVERY", 0.005)
+
+    async def handle(socket: ServerConnection) -> None:
+        await greet(socket, leaves_out={"IBM"})
+        await socket.send(pack([TRADE]))
+        await socket.wait_closed()
+
+    async with server(handle) as url, listening(url, "SPY", "IBM") as found:
+        await until(lambda: found.stream.refused == {"IBM"} and found.trades)
+        told = [record for record in caplog.records if "does not send IBM" in record.message]
+        assert len(told) == 1 and "watch list" in told[0].remedy  # type: ignore[attr-defined]
 
 
 def data(url: str) -> str:

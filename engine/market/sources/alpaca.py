@@ -21,6 +21,7 @@ from engine.market.batch import Batch
 from engine.market.frames import Frame, decode
 from engine.market.sources.base import SourceState
 from engine.market.sources.connection import MAX_SIZE, BurstConnection
+from engine.market.sources.grants import MOST_REQUESTS, Grants
 from engine.market.sources.overload import Overload
 from engine.market.sources.pauses import Pauses
 
@@ -32,6 +33,9 @@ CHANNELS = ("trades", "quotes", "bars", "updatedBars")
 TOGETHER = 32
 """Frames of one batch at most: what is decoded together should fit the processor's cache."""
 
+LOOK_EVERY = 0.5
+"""Seconds between two looks at what is missing."""
+_NOT_SENT = "Take them off the watch list, or see whether the account's plan has them; REST still knows their past."
 _AUTH_FAILED = {402, 409, 411}
 _TOO_MANY_SYMBOLS = 405
 _REMEDIES = {
@@ -56,13 +60,16 @@ class AlpacaStream:
         self._pauses = Pauses(seed)
         self._overload = Overload()
         self._socket: BurstConnection | None = None
-        self._granted: set[str] = set()
-        """What the venue last said it sends."""
+        self._grants = Grants()
         self._leaving = ""
 
     @property
     def conflated(self) -> int:
         return self._overload.conflated
+
+    @property
+    def refused(self) -> set[str]:
+        return self._grants.refused
 
     async def subscribe(self, symbols: Iterable[str]) -> None:
         self.symbols |= set(symbols)
@@ -70,6 +77,7 @@ class AlpacaStream:
 
     async def unsubscribe(self, symbols: Iterable[str]) -> None:
         self.symbols -= set(symbols)
+        self._grants.forget(symbols)
         await self._ask("unsubscribe", symbols)
 
     def reconnect(self, reason: str) -> None:
@@ -115,6 +123,7 @@ class AlpacaStream:
                 early = await self._greet(socket)
             self._socket = socket
             self.state, self.error = SourceState.SUBSCRIBED, ""
+            insisting = asyncio.create_task(self._insist(), name=f"{self.name}: ask again")
             try:
                 early.fresh = True
                 yield early
@@ -123,8 +132,9 @@ class AlpacaStream:
                     for first in range(0, len(frames), TOGETHER):
                         yield self._batch(socket, frames[first : first + TOGETHER])
             finally:
+                insisting.cancel()
                 self._socket = None
-                self._granted.clear()
+                self._grants.lost()
 
     async def _greet(self, socket: BurstConnection) -> Frame:
         """Returns what came with the acknowledgement of the subscription."""
@@ -154,20 +164,32 @@ class AlpacaStream:
         return frame
 
     def _note(self, frame: Frame) -> None:
-        """Keep what the venue says it sends, and say so when it left something out."""
-        if frame.subscribed is None:
-            return
-        self._granted = set(frame.subscribed)
-        missing = self.symbols - self._granted
-        if missing and self._socket is None:
-            log.warning("%s: the venue does not send %s.", self.name, ", ".join(sorted(missing)))
+        """Keep what the venue says it sends."""
+        if frame.subscribed is not None:
+            self._grants.told(frame.subscribed)
+
+    async def _insist(self) -> None:
+        """Ask again for what is missing, and say so when it stays away."""
+        now = asyncio.get_running_loop().time
+        while True:
+            again, given_up = self._grants.due(self.symbols, now())
+            if again:
+                log.info("%s: asking again for %s", self.name, ", ".join(again))
+                await self._ask("subscribe", again)
+            if given_up:
+                log.error(
+                    "%s: the venue does not send %s, asked for %d times.",
+                    self.name, ", ".join(given_up), MOST_REQUESTS + 1, extra={"remedy": _NOT_SENT},
+                )  # fmt: skip
+            await asyncio.sleep(LOOK_EVERY)
 
     def _heed(self, code: int, message: str) -> None:
         """An error while data flows: the symbols that were one too many are given up, not the stream."""
         if code in _AUTH_FAILED:
             self._refuse(code, message)
         if code == _TOO_MANY_SYMBOLS:
-            self.symbols &= self._granted
+            self._grants.refuse(self.symbols - self._grants.granted)
+            self.symbols &= self._grants.granted
         self.error = f"{code} {message}"
         log.error("%s: the venue says %s", self.name, self.error, extra={"remedy": _REMEDIES.get(code, "")})
 

@@ -30,6 +30,11 @@ class Source(Protocol):
     reconnects: int
 
     @property
+    def refused(self) -> Iterable[str]:
+        """Symbols that are wanted and, asked for again and again, not sent."""
+        ...
+
+    @property
     def conflated(self) -> int:
         """Quotes that a newer one of the same symbol took the place of, because the reader fell behind."""
         ...

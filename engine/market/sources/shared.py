@@ -47,6 +47,7 @@ class SharedSource(ABC):
         self.symbols: set[str] = set()
         self.reconnects = 0
         self.gaps = 0
+        self.refused: frozenset[str] = frozenset()
         self._overload = Overload()
         self._pauses = Pauses(seed)
         self._leaving = ""
