@@ -185,6 +185,30 @@ class ScalingRow(msgspec.Struct, kw_only=True):
     """What came of it: the symbols that moved, or why they did not."""
 
 
+class CapacityView(msgspec.Struct, frozen=True, kw_only=True):
+    """How many feed workers the load needs; `now` and `peak` within the limits, `wanted_…` as if there were none."""
+
+    workers: int
+    """That run."""
+    now: int
+    peak: int
+    wanted_now: int
+    wanted_peak: int
+    rate: float
+    """Messages a second, of all workers."""
+    cpu_per_message: float
+    """Seconds of one core."""
+    fixed_cpu: float
+    """Share of a core that a worker uses without any message."""
+    lag: float
+    """Of the worst worker, as a share of what it may have."""
+    peak_rate: float
+    """The highest rate to be expected within the hour."""
+    is_guess: bool
+    """No earlier day is known that the forecast could follow."""
+    reason: str
+
+
 class BotRow(msgspec.Struct, kw_only=True):
     name: str
     strategy: str
@@ -399,6 +423,8 @@ class Views:
         self.processes: Table[ProcessRow] = Table(500)
         self.incidents: Table[IncidentRow] = Table(500)
         self.scaling: Table[ScalingRow] = Table(500)
+        self.capacity: CapacityView | None = None
+        """None until messages were measured."""
         self.bots: Table[BotRow] = Table(500)
         self.health: Table[HealthRow] = Table(200)
         self.errors: Table[ErrorRow] = Table(1_000)

@@ -27,6 +27,10 @@ class Scaling(QFrame):
         self._count.activated.connect(self._choose)
         self._why = label("", "muted")
         self._why.setWordWrap(True)
+        self._needed = label("")
+        self._needed.setObjectName("processes.capacity")
+        self._plan = label("", "muted")
+        self._plan.setWordWrap(True)
         self._list = TableView(
             TableModel(control.views.scaling, _columns(), newest_first=True),
             "processes.scaling",
@@ -34,7 +38,8 @@ class Scaling(QFrame):
         )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE, SPACE, SPACE, SPACE)
-        layout.addWidget(row(label("Feed workers"), self._count, None))
+        layout.addWidget(row(label("Feed workers"), self._count, self._needed, None))
+        layout.addWidget(self._plan)
         layout.addWidget(self._why)
         layout.addWidget(self._list, 1)
         self.tick()
@@ -53,7 +58,18 @@ class Scaling(QFrame):
         self._count.setEnabled(summary.feeds_most > 1)
         alone = "Alpaca gives an account one connection to each data stream, so one worker reads it. [scaling] most changes that."
         self._why.setText("" if summary.feeds_most > 1 else alone)
+        self._show_plan()
         self._list.source.retext()
+
+    def _show_plan(self) -> None:
+        capacity = self._control.views.capacity
+        if capacity is None:
+            self._needed.setText("")
+            self._plan.setText("What the load needs is told once messages were measured.")
+            return
+        guess = " (a guess)" if capacity.is_guess else ""
+        self._needed.setText(f"{capacity.now} needed now, {capacity.peak} at the peak{guess}")
+        self._plan.setText(capacity.reason)
 
     def _choose(self, count: int) -> None:
         async def choose() -> None:

@@ -13,7 +13,7 @@ from engine.cli.db_command import db_app
 from engine.cli.exchange_command import exchange
 from engine.cli.history_command import history_app
 from engine.cli.options import Data, Demo, Live, Paper, Replay, Seed, Speed, Symbols, report_errors, settings_from
-from engine.cli.process_commands import logs, ps, restart, start, stop
+from engine.cli.process_commands import capacity, logs, ps, restart, start, stop
 from engine.domain.errors import ConfigurationError
 
 app = typer.Typer(
@@ -56,7 +56,7 @@ def headless(
 
 
 app.command()(report_errors(exchange))
-for command in (ps, start, stop, restart, logs):
+for command in (ps, start, stop, restart, logs, capacity):
     app.command()(report_errors(command))
 
 

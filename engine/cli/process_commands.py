@@ -1,4 +1,4 @@
-"""The options of `paddock ps`, `start`, `stop`, `restart` and `logs`."""
+"""The options of `paddock ps`, `start`, `stop`, `restart`, `logs` and `capacity`."""
 
 from __future__ import annotations
 
@@ -51,6 +51,13 @@ def logs(
     from engine.cli.processes import logs as tell_log
 
     tell_log(_folder(data), name, lines=lines, follow=follow)
+
+
+def capacity(data: Data = None, json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+    """Print how many feed workers the load needs now and at its expected peak, and why."""
+    from engine.cli.capacity import show
+
+    show(_folder(data), as_json=json)
 
 
 def _folder(data: Path | None) -> Path:

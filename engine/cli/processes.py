@@ -43,7 +43,7 @@ def command(data: Path, verb: str, names: list[str], *, confirmed: bool = False)
 
 def logs(data: Path, name: str, *, lines: int, follow: bool) -> None:
     with suppress(KeyboardInterrupt, BrokenPipeError):
-        for answer in _ask(data, None if follow else ANSWERS_WITHIN, "logs", [name], lines=lines, follow=follow):
+        for answer in ask(data, None if follow else ANSWERS_WITHIN, "logs", [name], lines=lines, follow=follow):
             if (line := answer.line) is not None:
                 at = datetime.fromtimestamp(line.timestamp / 1e9).astimezone()
                 level = typer.style(f"{line.level:8}", fg=_LEVELS.get(line.level))
@@ -51,12 +51,12 @@ def logs(data: Path, name: str, *, lines: int, follow: bool) -> None:
 
 
 def _processes(data: Path, verb: str, names: list[str], *, confirmed: bool = False) -> list[ProcessAnswer]:
-    for answer in _ask(data, ANSWERS_WITHIN, verb, names, confirmed=confirmed):
+    for answer in ask(data, ANSWERS_WITHIN, verb, names, confirmed=confirmed):
         return answer.processes or []
     raise UnavailableError("The engine ended before it answered.", "Start it again: paddock, or paddock headless.")
 
 
-def _ask(data: Path, timeout: float | None, verb: str, names: list[str], **said: bool | int) -> Iterator[Answer]:
+def ask(data: Path, timeout: float | None, verb: str, names: list[str], **said: bool | int) -> Iterator[Answer]:
     """Raises what the engine refuses with, and UnavailableError when there is none or it does not answer."""
     from engine.orchestrator.door import Answer, Request
 

@@ -268,6 +268,9 @@ class ScalingSection(Section):
     )
     down_below: float = Field(0.3, gt=0, lt=1, description="share that the others would have without the last one")
     cool_down_s: float = Field(30.0, ge=1, le=3600, description="seconds between two changes")
+    peak_factor: float = Field(
+        2.0, ge=1, le=100, description="without recorded days the peak is taken to be so many times the highest rate"
+    )
 
 
 class ConsoleSection(Section):

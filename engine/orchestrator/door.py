@@ -1,4 +1,4 @@
-"""The private door of a running engine: a local socket by which `paddock ps`, `stop`, `restart` and `logs` reach it.
+"""The private door of a running engine: a local socket by which `paddock ps`, `logs` and their like reach it.
 
 One connection carries one request, a line of JSON, and its answers, a line each. The socket lies in the data folder,
 which only its owner may enter, and whoever can open it may command the processes.
@@ -16,8 +16,8 @@ import msgspec
 
 from engine.clock import Clock
 from engine.control import EngineControl, LogLine
-from engine.domain.errors import ConfigurationError, PaddockError
-from engine.views import ProcessRow
+from engine.domain.errors import ConfigurationError, PaddockError, UnavailableError
+from engine.views import CapacityView, ProcessRow
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ _UNSETTLED = {"STARTING", "STOPPING", "KILLING"}
 
 class Request(msgspec.Struct, kw_only=True):
     command: str
-    """ps, start, stop, restart or logs"""
+    """ps, start, stop, restart, logs or capacity"""
     names: list[str] = []
     """Of processes or of groups; `all` for every one."""
     lines: int = 50
@@ -56,9 +56,10 @@ class ProcessAnswer(msgspec.Struct, kw_only=True):
 
 
 class Answer(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """One of the three; `error` ends the conversation."""
+    """One of the four; `error` ends the conversation."""
 
     processes: list[ProcessAnswer] | None = None
+    capacity: CapacityView | None = None
     line: LogLine | None = None
     error: str = ""
     remedy: str = ""
@@ -114,12 +115,21 @@ class Door:
             request = msgspec.json.decode(await reader.readline(), type=Request)
             if request.command == "logs":
                 await self._tell_log(request, say)
+            elif request.command == "capacity":
+                await say(Answer(capacity=self._capacity()))
             else:
                 await say(Answer(processes=await self._obey(request)))
         except PaddockError as error:
             await say(Answer(error=error.message, remedy=error.remedy))
         except (msgspec.MsgspecError, ValueError) as error:
             await say(Answer(error=f"The request cannot be read: {error}", remedy="Use a paddock of the same version."))
+
+    def _capacity(self) -> CapacityView:
+        if (found := self._control.views.capacity) is None:
+            raise UnavailableError(
+                "No messages were measured yet.", "Ask again when prices have been coming for a moment."
+            )
+        return found
 
     async def _obey(self, request: Request) -> list[ProcessAnswer]:
         if request.command == "ps":

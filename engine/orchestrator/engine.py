@@ -126,6 +126,7 @@ class TradingEngine(Front):
         self._trading = trading = Trading(parts, journal, recovered, loader)
         await trading.begin()
         parts.backups.join(parts.schedule)
+        parts.capacity.join(parts.schedule)
         parts.keeper.keep(ROUTINE, parts.schedule.run)
         parts.keeper.keep(FEED_SCALING, parts.feeds.run)
         if parts.venue.is_local:

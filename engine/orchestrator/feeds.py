@@ -15,6 +15,7 @@ from engine.clock import Clock
 from engine.domain.errors import PaddockError
 from engine.domain.market import NANOSECONDS
 from engine.market.tenure import NEVER
+from engine.orchestrator.capacity import CapacityDesk
 from engine.orchestrator.market import MarketMemory
 from engine.orchestrator.plan import FEED
 from engine.processes.autoscaler import Autoscaler, Decision, ScalingLimits, WorkerLoad
@@ -44,6 +45,7 @@ class Feeds:
         self,
         symbols: Iterable[str],
         limits: ScalingLimits,
+        capacity: CapacityDesk,
         supervisor: Supervisor,
         market: MarketMemory,
         views: Views,
@@ -54,6 +56,7 @@ class Feeds:
     ) -> None:
         """`speed` is how much faster than the clock the tape runs. Raises ConfigurationError."""
         self._scaler = Autoscaler(limits)
+        self._capacity = capacity
         self._supervisor = supervisor
         self._market = market
         self._views = views
@@ -93,7 +96,9 @@ class Feeds:
         while True:
             await asyncio.sleep(EVERY)
             await self._rescue()
-            decision = self._scaler.decide(self._loads(), self._clock.monotonic(), self._clock.now())
+            loads = self._loads()
+            plan = self._capacity.plan(loads, self._rates(), sum(map(len, self._shares.values())))
+            decision = self._scaler.decide(loads, self._clock.monotonic(), self._clock.now(), plan)
             if decision is not None:
                 await self._act(decision)
 
@@ -104,6 +109,11 @@ class Feeds:
             cpu = row.cpu_percent / 100 if row is not None else 0.0
             found.append(WorkerLoad(name, cpu, (status.behind if status is not None else 0.0) / LAG_LIMIT))
         return found
+
+    def _rates(self) -> dict[str, float]:
+        """Messages/s of those that have told it."""
+        feeds = self._market.feeds
+        return {name: feeds[name].message_rate for name in self.names if name in feeds}
 
     async def _act(self, decision: Decision) -> None:
         moved: list[str] = []

@@ -11,6 +11,7 @@ from engine.installation import Installation
 from engine.observability.errors import ErrorBook
 from engine.orchestrator.backtests import BacktestDesk
 from engine.orchestrator.backups import BackupDesk
+from engine.orchestrator.capacity import CapacityDesk
 from engine.orchestrator.components import Component, Components, RecoveryLimits
 from engine.orchestrator.dead_letters import DeadLetterDesk
 from engine.orchestrator.exchange_faults import ExchangeFaults
@@ -19,7 +20,7 @@ from engine.orchestrator.hub import HubNews, sharing
 from engine.orchestrator.incidents import IncidentDesk
 from engine.orchestrator.keeper import Keeper
 from engine.orchestrator.market import HistoryDesk, MarketMemory
-from engine.orchestrator.plan import Venue, further_feed, scaling_limits
+from engine.orchestrator.plan import Venue, further_feed, recorded_in, scaling_limits
 from engine.orchestrator.projection import Projection
 from engine.orchestrator.router import Router
 from engine.orchestrator.schedule import Schedule
@@ -61,9 +62,12 @@ class Parts:
             on_event=self.router.process,
             registry=ChildRegistry(installation.children),
         )
+        limits, database = scaling_limits(settings), recorded_in(settings, installation)
+        self.capacity = CapacityDesk(settings, limits, database, self.views, clock)
         self.feeds = Feeds(
             settings.symbols,
-            scaling_limits(settings),
+            limits,
+            self.capacity,
             self.supervisor,
             self.market,
             self.views,

@@ -22,7 +22,7 @@ from engine.processes.configured import configured, laid_over
 from engine.processes.specification import ProcessSpec
 from engine.risk.limits import Limits
 from engine.storage.lake.address import LakeAddress
-from engine.storage.market.address import market_address
+from engine.storage.market.address import MarketAddress, market_address
 from engine.streams.address import HubAddress
 
 EXCHANGE, HUB, FEED, RECORDER = "exchange", "hub", "feed", "recorder"
@@ -82,6 +82,11 @@ def lake_address(settings: Settings, installation: Installation) -> LakeAddress:
     )
 
 
+def recorded_in(settings: Settings, installation: Installation) -> MarketAddress:
+    """The market database."""
+    return market_address(settings.market_database.url.get_secret_value(), installation.market_database)
+
+
 def history_stores(settings: Settings, installation: Installation, hub: HubAddress) -> HistoryStores:
     """None for the demo: its prices are made up anew, so what an earlier run recorded is not their past.
 
@@ -89,11 +94,10 @@ def history_stores(settings: Settings, installation: Installation, hub: HubAddre
     """
     if settings.environment is Environment.DEMO:
         return HistoryStores()
-    url = settings.market_database.url.get_secret_value()
     return HistoryStores(
         scope=hub.sharing.namespace if hub.sharing is not None else "",
         redis=hub.sharing.redis if hub.sharing is not None else None,
-        database=market_address(url, installation.market_database),
+        database=recorded_in(settings, installation),
         lake=lake_address(settings, installation) if settings.lake.url or installation.lake.exists() else None,
     )
 

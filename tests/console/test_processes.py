@@ -18,7 +18,7 @@ from console.tasks import Tasks
 from console.widgets.figures import Figures
 from console.widgets.table import TableView
 from console.widgets.tree import TreeView
-from engine.views import ProcessRow, Table
+from engine.views import CapacityView, ProcessRow, Table
 from tests.console.conftest import Run
 from tests.console.scripted_engine import ScriptedEngine
 from tests.waiting import until
@@ -193,3 +193,16 @@ def test_the_number_of_feeds_is_chosen_from_the_window(run: Run, panel: Processe
 
     run(main())
     assert engine.asked == [("scale_feeds", 2)]
+
+
+def test_what_the_load_needs_is_told_with_its_reason(panel: Processes, engine: ScriptedEngine) -> None:
+    panel.tick()
+    label = panel.findChild(QLabel, "processes.capacity")
+    assert label is not None and label.text() == ""
+    engine.views.capacity = CapacityView(
+        workers=1, now=1, peak=3, wanted_now=1, wanted_peak=3, rate=80.0, cpu_per_message=0.001, fixed_cpu=0.02, lag=0.0,
+        peak_rate=900.0, is_guess=True, reason="80 messages/s: 1 needed now.",
+    )  # fmt: skip
+    panel.tick()
+    assert label.text() == "1 needed now, 3 at the peak (a guess)"
+    assert any(one.text() == "80 messages/s: 1 needed now." for one in panel.findChildren(QLabel))

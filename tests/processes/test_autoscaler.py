@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.domain.errors import ConfigurationError
+from engine.market.capacity import Cost, Forecast, Plan
 from engine.processes.autoscaler import Autoscaler, Decision, ScalingLimits, WorkerLoad
 from engine.processes.rendezvous import owner, shares
 
@@ -21,7 +22,7 @@ class Group:
         self.count = count
         self.second = 0
 
-    def sample(self, *shares: float, times: int = 1) -> list[Decision]:
+    def sample(self, *shares: float, times: int = 1, plan: Plan | None = None) -> list[Decision]:
         found = []
         for _ in range(times):
             self.second += 1
@@ -29,7 +30,7 @@ class Group:
                 WorkerLoad(f"feed-{n}", cpu, 0.0)
                 for n, cpu in enumerate(shares * self.count if len(shares) == 1 else shares)
             ]
-            decision = self.scaler.decide(loads, float(self.second), self.second)
+            decision = self.scaler.decide(loads, float(self.second), self.second, plan)
             if decision is not None:
                 self.count = decision.after
                 found.append(decision)
@@ -78,6 +79,38 @@ def test_a_person_decides_until_they_give_it_back() -> None:
     assert [d.after for d in group.sample(IDLE, times=50)] == [3, 2], "30 seconds apart"
     with pytest.raises(ConfigurationError, match="11 workers"):
         group.scaler.choose(11)
+
+
+def planned(now: int, peak: int, *, known: bool = True) -> Plan:
+    """As if so many had been needed."""
+    return Plan(
+        now=now, peak=peak, wanted_now=now, wanted_peak=peak, rate=1.0, cost=Cost(0.0, 1.0, False),
+        forecast=Forecast(1.0, "", known), reason="the opening comes",
+    )  # fmt: skip
+
+
+def test_workers_are_there_before_a_peak_that_earlier_days_had_and_not_for_a_guess() -> None:
+    group = Group(ScalingLimits(cool_down=1.0))
+    assert group.sample(IDLE, times=20, plan=planned(1, 3, known=False)) == []
+    decisions = group.sample(IDLE, times=20, plan=planned(1, 3))
+    assert [(d.before, d.after, d.reason) for d in decisions] == [
+        (1, 2, "planned ahead: the opening comes"),
+        (2, 3, "planned ahead: the opening comes"),
+    ]
+    assert group.sample(IDLE, times=50, plan=planned(1, 3)) == [], "they stay until it has passed"
+    assert [d.after for d in group.sample(IDLE, times=50, plan=planned(1, 1))] == [2, 1]
+
+
+@given(st.lists(st.tuples(st.floats(0, 2), st.integers(1, 10), st.integers(0, 9)), min_size=1, max_size=200))
+def test_whatever_the_load_and_the_plan_none_is_taken_away_that_is_needed_now(
+    samples: list[tuple[float, int, int]],
+) -> None:
+    group = Group(ScalingLimits(cool_down=0.0, down_samples=2, up_samples=2))
+    for load, now, more in samples:
+        for decision in group.sample(load, plan=planned(now, min(now + more, 10))):
+            assert abs(decision.after - decision.before) == 1
+            assert 1 <= decision.after <= 10
+            assert decision.after >= decision.before or decision.after >= now
 
 
 @pytest.mark.parametrize(
