@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from engine.domain.errors import PaddockError
 from engine.market.batch import Batch
@@ -95,6 +96,13 @@ class Line:
     @property
     def conflated(self) -> int:
         return sum(source.conflated for source in self._sources)
+
+    @property
+    def shed(self) -> Counter[str]:
+        found: Counter[str] = Counter()
+        for source in self._sources:
+            found.update(source.shed)
+        return found
 
     @property
     def refused(self) -> set[str]:
@@ -212,19 +220,24 @@ class Line:
             self._processor.build(batch)
 
     def _read_missed(self) -> None:
+        """Hold from now on and not from when the task runs: what came next would move the candles on beyond the gap."""
         if self._reading is not None:
             self._reading.cancel()
-        self._reading = asyncio.create_task(self._read(), name="read what was missed")
+        holding = ExitStack()
+        holding.enter_context(self.hold())
+        self._reading = asyncio.create_task(self._read(holding), name="read what was missed")
+        self._reading.add_done_callback(lambda _: holding.close())
 
-    async def _read(self) -> None:
+    async def _read(self, holding: ExitStack) -> None:
         """Until it worked, or the next connection begins."""
         while True:
             try:
-                with self.hold():
+                with holding:
                     return await self._catch_up()
             except PaddockError as error:
                 log.warning("%s: what was missed cannot be read yet: %s", self.name, error.message)
             await asyncio.sleep(CATCH_UP_PAUSE)
+            holding.enter_context(self.hold())
 
 
 _WORDS = {

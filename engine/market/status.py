@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from engine.clock import Clock
@@ -10,6 +11,8 @@ from engine.market.line import Line
 from engine.market.processor import Processor
 from engine.market.sources.watchdog import ChannelState, worst
 from engine.streams.messages import FeedStatus
+
+TOO_LATE = "too late for the candles that are kept"
 
 
 class Rate:
@@ -36,7 +39,6 @@ def status_of(
     unknown: Iterable[str],
 ) -> FeedStatus:
     last = max((line.last_at for line in lines), default=-1.0)
-    counts = processor.normaliser.rejections.counts
     return FeedStatus(
         feed=name,
         source=source,
@@ -53,9 +55,17 @@ def status_of(
         channels=_channels(lines),
         fallback=", ".join(line.fallback for line in lines if line.fallback),
         conflated=sum(line.conflated for line in lines),
-        refused={reason.value: count for reason, count in counts.items() if count},
+        shed=dict(sum((line.shed for line in lines), Counter[str]())),
+        refused=_refused(processor),
         filled=filled,
     )
+
+
+def _refused(processor: Processor) -> dict[str, int]:
+    found = {reason.value: count for reason, count in processor.normaliser.rejections.counts.items() if count}
+    if late := sum(candles.seconds.too_old for candles in processor.candles.values()):
+        found[TOO_LATE] = late
+    return found
 
 
 def _channels(lines: Sequence[Line]) -> dict[str, str]:

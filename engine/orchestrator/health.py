@@ -43,8 +43,10 @@ def feed_state(market: MarketMemory, is_open: bool | None) -> tuple[str, str]:
     if is_open and any("late" in feed.channels.values() for feed in feeds):
         return "warning", "prices come late: the tape lies behind the venue's clock"
     rate, symbols = sum(feed.message_rate for feed in feeds), sum(len(feed.symbols) for feed in feeds)
+    shed = sum(count for feed in feeds for count in feed.shed.values())
+    left_out = f", {shed:,} left out under load" if shed else ""
     workers = f" in {len(feeds)} feeds" if len(feeds) > 1 else ""
-    return "good", f"{rate:.0f} messages/s, {symbols} symbols{workers}"
+    return "good", f"{rate:.0f} messages/s, {symbols} symbols{workers}{left_out}"
 
 
 def write_health(

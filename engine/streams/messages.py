@@ -98,6 +98,8 @@ class FeedStatus(msgspec.Struct, frozen=True, kw_only=True, tag="feed_status"):
     """The source that stands in, empty while the first one works."""
     conflated: int = 0
     """Quotes that a newer one of the same symbol took the place of, because the feed was behind."""
+    shed: dict[str, int] = {}
+    """What was left out because of that, by kind; trades among it were read over REST afterwards."""
     refused: dict[str, int] = {}
     """Messages refused by validation, by reason; duplicates among them."""
     filled: int = 0

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -216,6 +217,7 @@ class StandIn:
     error = ""
     reconnects = conflated = 0
     refused = frozenset[str]()
+    shed: ClassVar[dict[str, int]] = {}
 
     def __init__(self) -> None:
         self.state = SourceState.DISCONNECTED

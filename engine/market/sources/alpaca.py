@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -66,6 +66,10 @@ class AlpacaStream:
     @property
     def conflated(self) -> int:
         return self._overload.conflated
+
+    @property
+    def shed(self) -> Mapping[str, int]:
+        return self._overload.shed
 
     @property
     def refused(self) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from enum import StrEnum
 from typing import Protocol
 
@@ -37,6 +37,11 @@ class Source(Protocol):
     @property
     def conflated(self) -> int:
         """Quotes that a newer one of the same symbol took the place of, because the reader fell behind."""
+        ...
+
+    @property
+    def shed(self) -> Mapping[str, int]:
+        """What else was left out because of that, by kind; trades among it are read over REST afterwards."""
         ...
 
     def __aiter__(self) -> AsyncIterator[Batch]: ...

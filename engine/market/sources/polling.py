@@ -33,6 +33,7 @@ class RestPolling:
         self.symbols: set[str] = set()
         self.reconnects = 0
         self.conflated = 0
+        self.shed: dict[str, int] = {}
         self.refused: frozenset[str] = frozenset()
         self._rest = rest
         self._now = now

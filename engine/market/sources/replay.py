@@ -35,6 +35,7 @@ class ParquetReplay:
         self.symbols: set[str] = {file.parent.name for file in files}
         self.reconnects = 0
         self.conflated = 0
+        self.shed: dict[str, int] = {}
         self.refused: frozenset[str] = frozenset()
         self.played_to = 0
         """The time of the newest print that was given; 0 = none yet."""

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -56,6 +56,10 @@ class SharedSource(ABC):
     @property
     def conflated(self) -> int:
         return self._overload.conflated
+
+    @property
+    def shed(self) -> Mapping[str, int]:
+        return self._overload.shed
 
     async def subscribe(self, symbols: Iterable[str]) -> None:
         self.symbols |= set(symbols)

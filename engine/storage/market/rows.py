@@ -90,6 +90,8 @@ def feed_rows(status: FeedStatus, at: int) -> Iterator[Row]:
         message_rate=status.message_rate,
         reconnects=status.reconnects,
         rejected=status.rejected,
+        conflated=status.conflated,
+        shed=sum(status.shed.values()),
     )
 
 
