@@ -9,6 +9,7 @@ import typer
 
 from engine.clock import SystemClock
 from engine.config.settings import Settings
+from engine.domain.errors import UnavailableError
 from engine.storage.backup.create import create
 from engine.storage.backup.manifest import Manifest
 from engine.storage.backup.restore import restore
@@ -17,12 +18,18 @@ from engine.storage.backup.verify import verify
 
 
 def make(settings: Settings, to: Path | None, *, market: bool, lake: bool) -> None:
+    """Raises UnavailableError for one that is there but lacks something."""
     source = source_of(settings, market=market, lake=lake)
     folder = to or settings.backup.folder or source.installation.backups
     path, manifest = create(source, folder, SystemClock().now())
     typer.echo(f"{path}: {_described(manifest)}")
     for what, why in manifest.left_out.items():
         typer.echo(f"Not in it: {what}, {why}.")
+    if manifest.failed:
+        raise UnavailableError(
+            "It was made, but without " + "; ".join(f"the {what}: {why}" for what, why in manifest.failed.items()),
+            "Everything else is saved. Mend it, and make another one.",
+        )
 
 
 def check(backup: Path) -> None:

@@ -65,7 +65,7 @@ class BackupDesk:
         except _GivenUpError:
             log.info("a backup was given up, because the engine stops")
         except PaddockError as error:
-            self._failed(error.message, error.remedy)
+            self._failed(f"No backup was made. {error.message}", error.remedy)
         except OSError as error:
             self._failed(
                 f"The backups in {self._folder} cannot be kept in order: {error.strerror or error}.",
@@ -105,16 +105,22 @@ class BackupDesk:
 
     def _succeeded(self) -> None:
         assert self._newest is not None
-        log.info("backup %s, %.1f MB", self._newest[0], self._newest[1].size_bytes / 1e6)
-        if self._failure:
+        path, manifest = self._newest
+        log.info("backup %s, %.1f MB", path, manifest.size_bytes / 1e6)
+        if manifest.failed:
+            missing = "; ".join(f"the {what}: {why}" for what, why in manifest.failed.items())
+            self._failed(
+                f"The last backup lacks {missing}", "Everything else is saved; mend it, or leave it out in [backup]."
+            )
+        elif self._failure:
             self._failure = ""
-            self._tell("backup", f"Backups are made again: {self._newest[0]}.", "", Severity.INFO)
+            self._tell("backup", f"Backups are made again: {path}.", "", Severity.INFO)
 
     def _failed(self, message: str, remedy: str) -> None:
         """Told once for each new reason; it is tried again at the next look."""
         if message != self._failure:
             self._failure = message
-            self._tell("backup", f"No backup was made. {message}", remedy, Severity.ERROR)
+            self._tell("backup", message, remedy, Severity.ERROR)
 
     async def _show(self) -> None:
         if self._looked or self._failure:

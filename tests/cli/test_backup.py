@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from engine.cli.app import app
 from engine.installation import Installation
+from tests.services import free_port
 from tests.storage.test_journal import order, write
 
 
@@ -49,6 +50,20 @@ def test_damage_is_named_with_its_file_and_a_remedy(data: Path, tmp_path: Path) 
     assert (code, "DAMAGED" in said, "settings.toml has 5 bytes" in said, "Use another backup" in said) == (
         65, True, True, True,
     )  # fmt: skip
+
+
+def test_orders_are_saved_also_while_the_market_database_is_away_and_what_is_missing_is_said(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PADDOCK_MARKET_DATABASE__URL", f"postgresql://me:hidden@127.0.0.1:{free_port()}/market")
+    (data / "paddock.toml").write_text("[broken")
+    code, said = run("create", "--data", data)
+    assert code == 64, "a configuration that cannot be read is told first"
+    (data / "paddock.toml").unlink()
+    code, said = run("create", "--data", data)
+    assert (code, "without the market database" in said, "hidden" in said) == (69, True, False)
+    (path,) = (data / "backups").iterdir()
+    assert (run("verify", path)[0], (path / "orders.db").is_file()) == (0, True)
 
 
 def test_a_running_engine_keeps_its_folder(data: Path) -> None:

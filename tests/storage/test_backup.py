@@ -281,6 +281,17 @@ def test_a_damaged_installation_is_not_backed_up_over_good_ones(settings: Settin
     assert list((tmp_path / "backups").iterdir()) == []
 
 
+def test_a_damaged_market_database_or_configuration_does_not_keep_orders_from_being_saved(
+    settings: Settings, tmp_path: Path
+) -> None:
+    Installation(settings.data, "demo").market_database.write_bytes(b"no database" * 1_000)
+    (settings.data / "paddock.toml").write_text("[broken")
+    path, manifest = made(settings, tmp_path / "backups", market=True)
+    assert set(manifest.failed) == {"market database", "configuration file"}
+    assert all(". " in why for why in manifest.failed.values()), "a remedy follows the reason"
+    assert verify(path).damaged == {} and (path / "orders.db").is_file()
+
+
 def test_where_it_cannot_be_is_refused(settings: Settings) -> None:
     with pytest.raises(DataError, match="within what is backed up"):
         made(settings, settings.data / "demo" / "backups")

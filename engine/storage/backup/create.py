@@ -67,6 +67,7 @@ def _write(writing: Writing, environment: str, now: int, scheduled: bool, known:
         journal_hash=last_hash,
         parts=[part_of(partial, name) for name in writing.parts if (partial / name).is_file()],
         left_out=writing.left_out,
+        failed=writing.failed,
         scheduled=scheduled,
     )
     write_manifest(partial, manifest)

@@ -45,7 +45,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """Of the last row, which stands for all before it; zeros for an empty journal."""
     parts: list[Part]
     left_out: dict[str, str] = {}
-    """What is not in it, with the reason."""
+    """What is not in it because nobody wanted it or there is none, with the reason."""
+    failed: dict[str, str] = {}
+    """What should be in it and could not be read, with what to do."""
     scheduled: bool = False
     """Made by the engine itself, which may delete it again."""
 

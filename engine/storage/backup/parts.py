@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from engine.domain.errors import DataError
+from engine.domain.errors import DataError, PaddockError
 from engine.storage import sqlite_files
 from engine.storage.backup import manifest as names
 from engine.storage.backup.lake_list import LakeList, lake_paths, list_lake
@@ -30,6 +30,7 @@ class Writing:
 
     def __init__(self, source: Source, folder: Path, now: int, look: Callable[[], None]) -> None:
         self.left_out: dict[str, str] = {}
+        self.failed: dict[str, str] = {}
         self.parts: list[str] = []
         self.journal: tuple[int, str] = (0, GENESIS.hex())
         self._source = source
@@ -48,12 +49,20 @@ class Writing:
         for path in (installation.incidents, installation.dead_letters):
             if path.is_file():
                 self._database(path)
-        self._market()
+        self._try("market database", self._market)
         for path in sorted(installation.backtests.rglob("*")):
             if path.is_file():
                 self._file(path)
-        self._lake(known)
-        self._settings()
+        self._try("lake", lambda: self._lake(known))
+        self._try("configuration file", self._settings_file)
+        self._text(names.SHOWN_SETTINGS, shown_settings(self._source.settings))
+
+    def _try(self, what: str, work: Callable[[], None]) -> None:
+        """Orders and positions are saved also while a server is away; what is missing is said."""
+        try:
+            work()
+        except PaddockError as error:
+            self.failed[what] = f"{error.message.rstrip('.')}. {error.remedy}"
 
     def _database(self, path: Path) -> Path:
         target = self._place(path)
@@ -95,7 +104,10 @@ class Writing:
         address = self._source.lake
         if not address.is_bucket and not Path(address.url).is_dir():
             return
-        found = list_lake(address, known, self._look)
+        try:
+            found = list_lake(address, known, self._look)
+        except OSError as error:
+            raise DataError(f"The lake cannot be read: {error}.", "Check its permissions and its disk.") from error
         self._text(names.LAKE_LIST, msgspec.json.format(msgspec.json.encode(found)).decode())
         if not self._source.with_lake:
             self.left_out["lake"] = f"only the list of its {len(found.files):,} files is saved"
@@ -106,10 +118,9 @@ class Writing:
                 shutil.copyfile(path, target := self._named(f"lake/{path.relative_to(address.url).as_posix()}"))
                 sync(target)
 
-    def _settings(self) -> None:
+    def _settings_file(self) -> None:
         if content := settings_file(self._source.settings):
             self._text(names.SETTINGS, content)
-        self._text(names.SHOWN_SETTINGS, shown_settings(self._source.settings))
 
     def _text(self, name: str, content: str) -> None:
         target = self._named(name)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engine.domain.errors import DataError
-from engine.storage import sqlite_files
+from engine.storage import disk, sqlite_files
 from engine.storage.files import sync
 from engine.storage.market import server_backup
 from engine.storage.market.address import MarketAddress
@@ -40,6 +40,11 @@ def backup(address: MarketAddress, target: Path, now: int, look: Callable[[], No
         partial.replace(target)
         return write_manifest(target, kind, version, now, rows)
     except (OSError, sqlite3.Error) as error:
+        if isinstance(error, sqlite3.Error) and not disk.refused(error):
+            raise DataError(
+                f"{address.shown} cannot be read: {error}.",
+                "It holds market data only: restore a backup (paddock db restore FILE), or move it aside.",
+            ) from error
         raise DataError(
             f"The backup {target} cannot be written: {error}.", "Free space or choose another place."
         ) from error
