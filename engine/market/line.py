@@ -215,9 +215,10 @@ class Line:
                 self._let_go()
 
     def _let_go(self) -> None:
+        """As one batch: the tape's time is already that of the newest, and would close candles between two of them."""
         held, self._held, self._held_prints = self._held or [], None, 0
-        for batch in held:
-            self._processor.build(batch)
+        if held:
+            self._processor.build(_joined(held))
 
     def _read_missed(self) -> None:
         """Hold from now on and not from when the task runs: what came next would move the candles on beyond the gap."""
@@ -238,6 +239,14 @@ class Line:
                 log.warning("%s: what was missed cannot be read yet: %s", self.name, error.message)
             await asyncio.sleep(CATCH_UP_PAUSE)
             holding.enter_context(self.hold())
+
+
+def _joined(batches: Sequence[Batch]) -> Batch:
+    return Batch(
+        trades=[trade for batch in batches for trade in batch.trades],
+        bars=[bar for batch in batches for bar in batch.bars],
+        corrections=[correction for batch in batches for correction in batch.corrections],
+    )
 
 
 _WORDS = {

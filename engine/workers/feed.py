@@ -15,6 +15,7 @@ import msgspec
 from engine.broker.address import VenueAddress
 from engine.domain.errors import UnavailableError
 from engine.market.feed import Feed
+from engine.market.following import Following
 from engine.market.history.stores import HistoryStores, open_history
 from engine.market.hours import Choice
 from engine.market.indicators.live import LiveIndicators
@@ -92,6 +93,7 @@ async def main(child: Child[Settings]) -> None:
 
     feed = Feed(settings.name, settings.feed, rest, publish, child.clock, make_sources, past, settings.sessions)
     indicators = LiveIndicators(feed.newest_closed, say, day_start)
+    following = Following(feed, indicators)
     background: set[asyncio.Task[None]] = set()
 
     def spawn(work: Coroutine[Any, Any, None]) -> None:
@@ -99,32 +101,15 @@ async def main(child: Child[Settings]) -> None:
         background.add(task)
         task.add_done_callback(background.discard)
 
-    async def watch(symbols: list[str]) -> None:
-        indicators.watch(symbols)
-        await feed.watch(symbols)
-
     async def listen() -> None:
-        await watch(settings.symbols)
+        await following.watch(settings.symbols)
         async for batch in requests:
             for delivery in batch:
                 message = delivery.message
                 if isinstance(message, HistoryRequest):
                     spawn(feed.answer(message))
                 elif isinstance(message, Watch) and message.feed in ("", settings.name):
-                    await follow(message)
-
-    async def follow(message: Watch) -> None:
-        feed.tenure.begin(message.add, message.since)
-        await watch(message.add)
-        if message.until:
-            feed.tenure.end(message.remove, message.until)
-        else:
-            await let_go(message.remove)
-
-    async def let_go(symbols: list[str]) -> None:
-        indicators.unwatch(symbols)
-        await feed.unwatch(symbols)
-        feed.tenure.forget(symbols)
+                    await following.follow(message)
 
     async def flush() -> None:
         counted, closed, round_ = 0, 0, 0
@@ -136,8 +121,7 @@ async def main(child: Child[Settings]) -> None:
                 feed.flush_candles()
             if round_ % round(STATUS_EVERY / QUOTES_EVERY) == 0:
                 feed.flush_status()
-                await let_go(feed.tenure.over(feed.tape_now))
-                feed.tenure.settle(feed.tape_now)
+                await following.settle()
                 child.progress(feed.messages - counted)
                 child.produced(feed.closed_candles - closed)
                 counted, closed = feed.messages, feed.closed_candles

@@ -52,10 +52,13 @@ async def traded(engine: TradingEngine, first: int, last: int) -> set[tuple[str,
 
 
 async def test_symbols_move_between_feeds_and_no_second_is_lost_or_said_twice(tmp_path: Path) -> None:
+    """Between processes; that each print counts once under load: tests/orchestrator/test_feeds_under_load.py."""
     async with running(tmp_path) as engine:
+        with pytest.raises(ConfigurationError, match="11 workers"):
+            engine.scale_feeds(11)
         found: Seconds = Counter()
         listening = asyncio.create_task(listen(engine, found))
-        await until(lambda: len(found) > 8, LONGEST)
+        await until(lambda: found, LONGEST)
         first = max(second for _, second in found) + 2
         engine.scale_feeds(2)
         await until(lambda: len(engine.views.scaling) == 1, 60)
@@ -67,26 +70,10 @@ async def test_symbols_move_between_feeds_and_no_second_is_lost_or_said_twice(tm
         await until(lambda: len(engine.views.scaling) == 2, 60)
         await until(lambda: feeds(engine) == ["feed"], LONGEST)
         back = max(second for _, second in found)
-        await until(lambda: max(second for _, second in found) > back + 5, LONGEST)
+        await until(lambda: max(second for _, second in found) > back + 2, LONGEST)
         listening.cancel()
         expected = await traded(engine, first, back)
         said = {key: count for key, count in found.items() if first <= key[1] < back and not is_crypto(key[0])}
         assert [key for key, count in said.items() if count > 1] == []
         assert expected - set(said) == set()
         assert [row.reason for row in engine.views.scaling] == ["chosen by a person"] * 2
-
-
-async def test_a_feed_that_is_stopped_gives_its_symbols_back_and_wishes_beyond_the_limits_are_refused(
-    tmp_path: Path,
-) -> None:
-    async with running(tmp_path) as engine:
-        with pytest.raises(ConfigurationError, match="11 workers"):
-            engine.scale_feeds(11)
-        engine.scale_feeds(2)
-        await until(lambda: len(engine.views.scaling) == 1, 60)
-        engine.scale_feeds(0)
-        await engine.stop_processes(["feed-2"])
-        await until(lambda: feeds(engine) == ["feed"] and engine.views.processes.get("feed-2") is None, LONGEST)
-        assert sorted(engine._parts.feeds.symbols_of("feed")) == sorted(engine._parts.settings.symbols)
-        mark = engine.views.quotes.get("SPY")
-        await until(lambda: engine.views.quotes.get("SPY") is not mark, LONGEST)

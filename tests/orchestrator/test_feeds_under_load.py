@@ -1,0 +1,107 @@
+"""Feeds are added and taken away ten times under 20,000 prints a second: each print is in one candle, said by one feed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections import defaultdict
+from collections.abc import AsyncIterator
+
+import pytest
+
+from engine.clock import SystemClock
+from engine.domain.market import NANOSECONDS, Timeframe
+from engine.orchestrator import feeds
+from engine.orchestrator.feeds import Feeds
+from engine.orchestrator.market import MarketMemory
+from engine.processes.autoscaler import ScalingLimits
+from engine.streams.messages import Candles, Message
+from engine.views import Views
+from tests.orchestrator.busy_tape import SPEED, SYMBOLS, FeedWorkers, Tape
+from tests.shared_data import needs_shared_data
+from tests.waiting import until
+
+MOVES = (2, 3, 2, 1, 2, 3, 4, 3, 2, 1)
+"""The number of feeds after each."""
+RATE = 20_000
+"""Prints a second, at least."""
+
+
+class World:
+    """Feeds that are scaled, and how many prints each of the closed seconds has that they said."""
+
+    def __init__(self) -> None:
+        self.said: defaultdict[tuple[str, int], list[int]] = defaultdict(list)
+        self.tape, self.views, clock = Tape(), Views(), SystemClock()
+        self.market = MarketMemory(self.views.quotes, clock)
+        self.workers = FeedWorkers(self.tape, self._hear)
+        self.feeds = Feeds(
+            SYMBOLS, ScalingLimits(), self.workers, self.market, self.views, self.workers.hear,
+            lambda name, symbols: (name, lambda: symbols(name)), clock, SPEED,
+        )  # fmt: skip
+
+    def _hear(self, message: Message) -> None:
+        self.market.take(message)
+        if isinstance(message, Candles) and message.timeframe is Timeframe.SECOND_1:
+            for bar in message.bars:
+                if bar.closed:
+                    self.said[bar.symbol, bar.timestamp // NANOSECONDS].append(bar.trade_count)
+
+    async def scale(self, count: int) -> None:
+        done = len(self.views.scaling)
+        self.feeds.choose(count)
+        await until(lambda: len(self.views.scaling) > done)
+
+    async def all_have_said(self, second: int) -> None:
+        """Each symbol's candle of a later second than this."""
+        await until(
+            lambda: all(max((at for name, at in self.said if name == symbol), default=0) > second for symbol in SYMBOLS)
+        )
+
+
+@pytest.fixture
+async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    """One feed has all symbols, and has closed its first candles."""
+    monkeypatch.setattr(feeds, "EVERY", 0.05)
+    monkeypatch.setattr(feeds, "LEAD", 0.1)
+    world = World()
+    world.workers.add(("feed", lambda: SYMBOLS))
+    await world.workers.start(["feed"])
+    running = [asyncio.create_task(world.tape.run()), asyncio.create_task(world.feeds.run())]
+    await world.all_have_said(0)
+    yield world
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
+    for name in list(world.workers.running):
+        await world.workers.remove(name)
+
+
+@needs_shared_data
+async def test_ten_moves_lose_no_print_and_count_none_twice(world: World) -> None:
+    first = max(second for _, second in world.said) + 1
+    for count in MOVES:
+        await world.scale(count)
+        assert len(world.workers.running) == count
+    last = world.tape.now // NANOSECONDS
+    await world.all_have_said(last)
+    rate = world.tape.rate
+    expected = {key: [count] for key, count in world.tape.counts.items() if first <= key[1] <= last}
+    assert {key: counts for key, counts in world.said.items() if first <= key[1] <= last} == expected
+    assert [row.outcome for row in world.views.scaling if not row.outcome.endswith("symbols moved")] == []
+    prints = sum(count for (count,) in expected.values())
+    sys.stdout.write(json.dumps({"moves": len(MOVES), "prints_a_second": round(rate), "audited_prints": prints}) + "\n")
+    assert rate > RATE
+
+
+@needs_shared_data
+async def test_a_feed_that_is_gone_leaves_its_symbols_to_the_others(world: World) -> None:
+    await world.scale(2)
+    world.feeds.choose(0)
+    lost = world.workers.running["feed-2"]
+    await lost.close()
+    world.workers.stopped.add("feed-2")
+    await until(lambda: list(world.workers.running) == ["feed"])
+    assert sorted(world.feeds.symbols_of("feed")) == SYMBOLS
+    await world.all_have_said(world.tape.now // NANOSECONDS)
