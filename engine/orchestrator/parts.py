@@ -74,7 +74,7 @@ class Parts:
             self.transport.publish,
             lambda name, symbols: further_feed(name, settings, installation, self.hub, self.venue, symbols),
             clock,
-            settings.exchange.speed if settings.exchange.replay is not None else 1.0,
+            settings.exchange.speed if self.venue.is_local else 1.0,
         )
         self.backtests = BacktestDesk(installation.backtests, clock, self.ids, self.router.process)
         self.backups = BackupDesk(settings, installation.backups, self.views.health, clock, self.tell)

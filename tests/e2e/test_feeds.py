@@ -20,6 +20,8 @@ from tests.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
+SPEED = 5.0
+"""Of the exchange's tape: an old feed goes on for five seconds of it."""
 Seconds = Counter[tuple[str, int]]
 
 
@@ -53,7 +55,11 @@ async def traded(engine: TradingEngine, first: int, last: int) -> set[tuple[str,
 
 async def test_symbols_move_between_feeds_and_no_second_is_lost_or_said_twice(tmp_path: Path) -> None:
     """Between processes; that each print counts once under load: tests/orchestrator/test_feeds_under_load.py."""
-    async with running(tmp_path) as engine:
+    alone = {
+        "bots": [{"name": "off", "strategy": "sma-cross", "symbols": ["SPY"], "enabled": False}],
+        "processes": {"recorder": {"autostart": False}},
+    }
+    async with running(tmp_path, exchange={"speed": SPEED}, **alone) as engine:
         with pytest.raises(ConfigurationError, match="11 workers"):
             engine.scale_feeds(11)
         found: Seconds = Counter()
