@@ -17,10 +17,11 @@ DATA/<environment>/         demo, paper and live never share a file
 
 from __future__ import annotations
 
-import fcntl
+import getpass
 import hashlib
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ from pathlib import Path
 
 from engine.config.settings import Settings
 from engine.domain.errors import AlreadyRunningError, ConfigurationError
+from engine.file_lock import try_lock
 
 LONGEST_SOCKET = 100
 """Bytes of a socket's path that every system takes."""
@@ -43,7 +45,13 @@ def door_path(data: Path) -> Path:
     if len(str(path).encode()) <= LONGEST_SOCKET:
         return path
     digest = hashlib.sha256(str(path).encode()).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"paddock-{os.getuid()}-{digest}" / "paddock.sock"
+    return Path(tempfile.gettempdir()) / f"paddock-{_user()}-{digest}" / "paddock.sock"
+
+
+def _user() -> int | str:
+    if sys.platform == "win32":
+        return getpass.getuser()
+    return os.getuid()
 
 
 class Installation:
@@ -144,9 +152,9 @@ class Installation:
 
     def _acquire(self) -> None:
         self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = os.open(self.data / "paddock.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = os.open(self.data / "paddock.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            try_lock(lock)
         except BlockingIOError:
             owner = os.read(lock, 32).decode(errors="replace").strip() or "unknown"
             os.close(lock)
@@ -155,7 +163,8 @@ class Installation:
                 "Use its window, close it first, or give this one a folder of its own: --data DIR.",
             ) from None
         os.ftruncate(lock, 0)
-        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+        os.lseek(lock, 0, os.SEEK_SET)
+        os.write(lock, f"{os.getpid()}\n".encode())
         self._lock = lock
 
     def _unusable(self, error: OSError) -> ConfigurationError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
 from pathlib import Path
@@ -12,6 +11,7 @@ import msgspec
 from engine.domain.errors import DataError, UnavailableError
 from engine.exchange.activities import Activity, Execution
 from engine.exchange.records import OrderRecord
+from engine.file_lock import try_lock
 
 VERSION = 1
 _SCHEMA = """
@@ -112,9 +112,9 @@ def hold(path: Path) -> int:
 
     SQLite's own lock would keep those out, too, who only read, such as a backup. Raises BlockingIOError.
     """
-    descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try_lock(descriptor)
     except BaseException:
         os.close(descriptor)
         raise

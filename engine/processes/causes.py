@@ -65,17 +65,25 @@ _DISK = re.compile(r"No space left on device|database or disk is full|Disk quota
 _KEYS = re.compile(r"\b401\b.*(key|auth)|keys? (was|were )?refused|not authori[sz]ed|auth failed", re.IGNORECASE)
 _HUB = re.compile(r"hub.*(cannot|not reach|refused|unreachable|unavailable)|Connection refused", re.IGNORECASE)
 _ASSERTION = re.compile(r"^(?:\w+\.)*AssertionError\b|Assertion .* failed", re.MULTILINE)
-_NATIVE = frozenset({-signal.SIGSEGV, -signal.SIGBUS, -signal.SIGILL, -signal.SIGFPE, -signal.SIGABRT})
-_BY_HAND = frozenset({-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP, -signal.SIGQUIT})
+
+
+def _codes(*names: str) -> frozenset[int]:
+    """Exit codes of signals; Windows knows few of them."""
+    return frozenset(-number for name in names if (number := getattr(signal, name, None)) is not None)
+
+
+_NATIVE = _codes("SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT")
+_KILLED = _codes("SIGKILL")
+_BY_HAND = _KILLED | _codes("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT")
 
 
 def out_of_memory(evidence: Evidence) -> bool:
     """It says so, the system says so, or it was killed while it used nearly all that it may."""
-    if _MEMORY.search(evidence.lines) or (evidence.exit_code == -signal.SIGKILL and evidence.system_killed):
+    if _MEMORY.search(evidence.lines) or (evidence.exit_code in _KILLED and evidence.system_killed):
         return True
     ceilings = [ceiling for ceiling in (evidence.memory_limit, evidence.machine_memory) if ceiling]
     peak = max(evidence.memory, default=0)
-    return evidence.exit_code == -signal.SIGKILL and any(peak >= NEARLY * ceiling for ceiling in ceilings)
+    return evidence.exit_code in _KILLED and any(peak >= NEARLY * ceiling for ceiling in ceilings)
 
 
 def keys_refused(evidence: Evidence) -> bool:

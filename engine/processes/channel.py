@@ -8,12 +8,13 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from typing import IO
 
 import msgspec
 
-from engine.processes.spawning import spawn, tell_end
+from engine.processes.spawning import KILL, signal_group, spawn, tell_end
 
 MAX_LINE = 64 * 1024
 """Longer lines are cut, because a child gone wrong may never send a newline."""
@@ -81,13 +82,13 @@ class Channel:
 
     def send(self, number: signal.Signals) -> None:
         """To the child and everything it started."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, number)
+        signal_group(self._process, number)
 
     async def dump_stacks(self, wait: float) -> None:
         """Ask a hung worker for the stacks of its threads, which come as lines of its log."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(self._process.pid, signal.SIGUSR1)
+        if sys.platform != "win32":
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(self._process.pid, signal.SIGUSR1)
         await self._gone(wait)
 
     async def end(self, wait: float, on_kill: Callable[[], None] | None = None) -> bool:
@@ -103,7 +104,7 @@ class Channel:
         return await self.kill()
 
     async def kill(self) -> bool:
-        self.send(signal.SIGKILL)
+        self.send(KILL)
         return await self._gone(REAP_WAIT)
 
     async def _gone(self, timeout: float) -> bool:

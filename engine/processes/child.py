@@ -43,15 +43,14 @@ class Speech:
     def __init__(self, descriptor: int) -> None:
         self.dropped = 0
         self._descriptor = descriptor
-        self._poll = select.poll()
-        self._poll.register(descriptor, select.POLLOUT)
+        self._is_full = _full_pipe(descriptor)
         self._lock = threading.Lock()
         self._encoder = msgspec.json.Encoder()
 
     def say(self, kind: str, fields: dict[str, Any]) -> None:
         line = self._encoder.encode({"type": kind, **fields}) + b"\n"
         with self._lock:
-            if kind in DISPENSABLE and not self._poll.poll(0):
+            if kind in DISPENSABLE and self._is_full():
                 self.dropped += 1
                 return
             try:
@@ -59,6 +58,15 @@ class Speech:
                     line = line[os.write(self._descriptor, line) :]
             except OSError:
                 return
+
+
+def _full_pipe(descriptor: int) -> Callable[[], bool]:
+    """Whether a writer would have to wait; Windows does not say."""
+    if sys.platform == "win32":
+        return lambda: False
+    poll = select.poll()
+    poll.register(descriptor, select.POLLOUT)
+    return lambda: not poll.poll(0)
 
 
 class Child(Generic[S]):
@@ -180,7 +188,8 @@ def _settings(line: bytes, settings_type: type[S]) -> S:
 
 async def _live(child: Child[S], main: Callable[[Child[S]], Awaitable[None]]) -> None:
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, child.stopping.set)
+    if sys.platform != "win32":
+        loop.add_signal_handler(signal.SIGTERM, child.stopping.set)
     watch_stdin(loop, child.stopping)
     heart = asyncio.create_task(_beat(child))
     try:
@@ -199,5 +208,5 @@ async def _beat(child: Child[S]) -> None:
 def _tell_stacks() -> None:
     """A crash, and SIGUSR1 from a parent that finds us hung, print every thread's stack on stderr."""
     faulthandler.enable()
-    if hasattr(faulthandler, "register"):
+    if sys.platform != "win32":
         faulthandler.register(signal.SIGUSR1, all_threads=True)

@@ -1,7 +1,8 @@
 """How a child learns that its parent is gone or wants it to end, even while its own event loop is stuck.
 
-Three layers: Linux kills it when its parent dies; everywhere a thread ends it after the end of stdin; and what is left
-is found by the mark in its environment at the next start (`engine.processes.registry`).
+Layers: Linux kills it when its parent dies; everywhere a thread ends it after the end of stdin, at once when the parent is
+gone; what it started is ended by a process that outlives the parent (`engine.processes.guard`); and what is left even
+then is found by the mark in its environment at the next start (`engine.processes.registry`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ MARK = "PADDOCK_STARTED_BY"
 """Environment variable `PID:TOKEN`: who started this process, and a random mark of that run. It is no secret."""
 GRACE = 8.0
 """Seconds that a child which was told to stop may take before it ends itself."""
+LOOK = 0.1
+"""Seconds between two looks for the parent meanwhile."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -40,9 +43,14 @@ def die_with_parent() -> None:
     if sys.platform != "linux":
         return
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    parent = os.environ.get(MARK, "").partition(":")[0]
-    if parent.isdecimal() and os.getppid() != int(parent):
+    if _parent_is_gone():
         os._exit(1)
+
+
+def _parent_is_gone() -> bool:
+    """False where nobody of ours has started this process."""
+    parent = os.environ.get(MARK, "").partition(":")[0]
+    return parent.isdecimal() and os.getppid() != int(parent)
 
 
 def watch_stdin(loop: asyncio.AbstractEventLoop, stopping: asyncio.Event) -> None:
@@ -55,7 +63,10 @@ def watch_stdin(loop: asyncio.AbstractEventLoop, stopping: asyncio.Event) -> Non
             loop.call_soon_threadsafe(stopping.set)
         except RuntimeError:
             return
-        threading.Event().wait(GRACE)
+        for _ in range(round(GRACE / LOOK)):
+            if _parent_is_gone():
+                break
+            threading.Event().wait(LOOK)
         os._exit(1)
 
     threading.Thread(target=watch, name="stdin", daemon=True).start()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import signal
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -103,7 +102,7 @@ def _marked(marks: set[str]) -> list[tuple[str, psutil.Process]]:
 def _end(process: psutil.Process, run: RunRecord) -> str:
     name = next((child.name for child in run.children if _is_same(process, child)), "a process of a child")
     with contextlib.suppress(psutil.Error):
-        process.send_signal(signal.SIGKILL)
+        process.kill()
     return f"{name} (process {process.pid})"
 
 

@@ -7,11 +7,19 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Sequence
 
 from engine.domain.errors import UnavailableError
 from engine.processes.lifeline import MARK, mark
+
+if sys.platform == "win32":
+    from engine.processes.windows_job import join_job
+
+    KILL = signal.SIGTERM
+else:
+    KILL = signal.SIGKILL
 
 
 def spawn(arguments: Sequence[str]) -> subprocess.Popen[bytes]:
@@ -22,7 +30,7 @@ def spawn(arguments: Sequence[str]) -> subprocess.Popen[bytes]:
     Raises UnavailableError when the system cannot start it.
     """
     try:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             arguments,
             bufsize=0,
             stdin=subprocess.PIPE,
@@ -32,6 +40,9 @@ def spawn(arguments: Sequence[str]) -> subprocess.Popen[bytes]:
             start_new_session=True,
             env={**os.environ, MARK: mark()},
         )
+        if sys.platform == "win32":
+            join_job(process.pid)
+        return process
     except OSError as error:
         raise UnavailableError(
             f"{arguments[0]} cannot be started: {error.strerror or error}.",
@@ -42,8 +53,8 @@ def spawn(arguments: Sequence[str]) -> subprocess.Popen[bytes]:
 def tell_end(process: subprocess.Popen[bytes], ended: asyncio.Event) -> None:
     """Set `ended` of the running loop when the process itself has ended; what it started may hold its pipes for ever."""
     try:
-        watched = os.pidfd_open(process.pid)
-    except (AttributeError, OSError):  # another system than Linux, or an old one, or no file is left to be opened
+        watched = _watched(process.pid)
+    except OSError:  # another system than Linux, or an old one, or no file is left to be opened
         _tell_from_thread(process, ended)
         return
     loop = asyncio.get_running_loop()
@@ -52,11 +63,18 @@ def tell_end(process: subprocess.Popen[bytes], ended: asyncio.Event) -> None:
         loop.remove_reader(watched)
         os.close(watched)
         # What it started must not outlive it. While it is not reaped, its number can be no other group's.
-        _end_group(process)
+        signal_group(process, KILL)
         process.wait()
         ended.set()
 
     loop.add_reader(watched, reap)
+
+
+def _watched(pid: int) -> int:
+    """A descriptor that can be read from when the process has ended. Raises OSError."""
+    if sys.platform == "linux":
+        return os.pidfd_open(pid)
+    raise OSError("only Linux has such descriptors")
 
 
 def _tell_from_thread(process: subprocess.Popen[bytes], ended: asyncio.Event) -> None:
@@ -64,13 +82,17 @@ def _tell_from_thread(process: subprocess.Popen[bytes], ended: asyncio.Event) ->
 
     def wait() -> None:
         process.wait()
-        _end_group(process)
+        signal_group(process, KILL)
         with contextlib.suppress(RuntimeError):  # the loop is closed, and nobody asks any more
             loop.call_soon_threadsafe(ended.set)
 
     threading.Thread(target=wait, name=f"wait-{process.pid}", daemon=True).start()
 
 
-def _end_group(process: subprocess.Popen[bytes]) -> None:
+def signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    """To the process and everything it started that has not left its group; on Windows, which has neither, its end."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
+        if sys.platform == "win32":
+            process.terminate()
+        else:
+            os.killpg(process.pid, number)
