@@ -43,6 +43,8 @@ class Adoption:
         self._alarms = alarms
         self._clock = clock
         self._into = into
+        self._under_way: set[str] = set()
+        """Orders whose adoption is being written down: nobody else may take them meanwhile."""
 
     async def adopt(self, client_order_id: str, sleeve: str) -> list[Order]:
         """The order with its open exits. Durable on return. Raises OrderError, and then nothing has changed."""
@@ -59,18 +61,28 @@ class Adoption:
         if sleeve == EXTERNAL_SLEEVE or SLEEVE.fullmatch(sleeve) is None:
             raise OrderError(f"{sleeve!r} is not the name of a sleeve of ours.", "Choose a bot's, or manual.")
         family = self._family(order)
+        if order not in family:
+            raise OrderError("The order is being adopted at this moment.", "Look at it again in a second.")
+        names = {one.client_order_id for one in family}
+        self._under_way |= names
+        try:
+            await self._write(family, sleeve)
+            self._take(family, sleeve)
+        finally:
+            self._under_way -= names
+        return family
+
+    async def _write(self, family: list[Order], sleeve: str) -> None:
         rows = [msgspec.structs.replace(one) for one in family]
         for row in rows:
             self._give(row, sleeve)
         await self._journal.append(*rows, *(self._fact(one, sleeve, "a person") for one in family))
-        self._take(family, sleeve)
-        return family
 
     def catch_up(self, orders: Iterable[Order]) -> None:
         """As the configuration says, for orders that are seen for the first time."""
         for order in orders:
-            if self._into and order.foreign and order.is_open:
-                family = self._family(order)
+            family = self._family(order) if self._into and order.foreign and order.is_open else []
+            if family:
                 rows = (self._fact(one, self._into, "the configuration") for one in family)
                 self._journal.append_soon(*rows).add_done_callback(lambda written: written.exception())
                 self._take(family, self._into)
@@ -78,7 +90,8 @@ class Adoption:
     def _family(self, order: Order) -> list[Order]:
         book = self._ledger.book
         root = book.get(order.leg_of) or order
-        return [one for one in (root, *book.families.legs(root)) if one.foreign and one.is_open]
+        free = (one for one in (root, *book.families.legs(root)) if one.client_order_id not in self._under_way)
+        return [one for one in free if one.foreign and one.is_open]
 
     def _take(self, family: list[Order], sleeve: str) -> None:
         for order in family:

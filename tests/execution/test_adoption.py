@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from decimal import Decimal
@@ -128,6 +129,36 @@ async def test_by_configuration_every_foreign_order_is_adopted_when_it_is_seen(t
     assert order is not None
     assert (order.status, order.sleeve, held(desk, "manual")) == (OrderStatus.FILLED, "manual", 10)
     await desk.close()
+
+
+async def test_adopted_from_the_window_and_by_configuration_at_once_it_is_adopted_once(tmp_path: Path) -> None:
+    """The person was first, and it stays so after a restart under the same configuration."""
+    clock = SkippingClock()
+    venue = ScriptedVenue(clock)
+    desk = ScriptedDesk(venue, clock, tmp_path / "orders.db", adopt_into="manual")
+    await desk.open()
+    place_elsewhere(desk)
+    desk.core.ledger.take_order(venue.news[-1].order)  # seen, and the configuration has not been asked yet
+    by_person = asyncio.create_task(desk.core.adopt(KEY, "swing"))
+    twice = asyncio.create_task(desk.core.adopt(KEY, "other"))
+    await asyncio.sleep(0)
+    await desk.core.poll_orders()
+    [adopted] = await by_person
+    with pytest.raises(OrderError, match="at this moment"):
+        await twice
+    assert (adopted.sleeve, adopted.foreign) == ("swing", False)
+    await desk.close()
+    second = ScriptedDesk(venue, clock, tmp_path / "orders.db", adopt_into="manual")
+    await second.open()
+    with pytest.raises(OrderError, match="belongs to swing already"):
+        await second.core.adopt(KEY, "other")
+    venue.fill(KEY, Decimal(10))
+    second.hear()
+    assert (held(second, "swing"), held(second, "manual")) == (10, 0)
+    await second.close()
+    with sqlite3.connect(tmp_path / "orders.db") as journal:
+        rows = journal.execute("SELECT body FROM trail WHERE key = ?", (PREFIX + KEY,)).fetchall()
+    assert [b'"by":"a person"' in body for (body,) in rows] == [True]
 
 
 def test_the_sleeve_that_adopts_must_exist(tmp_path: Path) -> None:

@@ -32,12 +32,15 @@ from engine.execution.sender import Outcome, Sender
 from engine.execution.trading import TradingCore
 from engine.execution.write_behind import WriteBehind
 from engine.portfolio.positions import Positions
-from tests.faults import family_bugs
+from tests.faults import (
+    booking_bugs,  # noqa: F401  enters its own
+    family_bugs,
+)
 from tests.faults.many import begin_worker
 from tests.faults.planting import bug
 
 BUGS = family_bugs.BUGS
-"""Those of that module, and those below."""
+"""Those of the modules beside this one, and those below."""
 
 
 @bug

@@ -14,6 +14,7 @@ import msgspec
 from engine.control import EmergencyReport
 from engine.domain.events import TradingState
 from tests.faults.auditor import Audit, audit, audit_journal
+from tests.faults.happenings import Happenings, sessions
 from tests.faults.life import Life, scratch_folder
 from tests.faults.network import Network
 from tests.faults.outsider import Outsider
@@ -26,7 +27,7 @@ from tests.faults.watch import Watch
 SECONDS = 60.0
 CALM = 75.0
 """Virtual seconds after the last fault in which everything must come right by itself."""
-OUTSIDERS = 0.3
+OUTSIDERS = 0.35
 """The share of days in which somebody else trades in the account, half of them with every such order adopted."""
 
 
@@ -37,13 +38,16 @@ class Day:
         self._loop = loop
         self._clock = VirtualClock(loop)
         self.plan = FaultPlan(Random(f"{seed}/plan"))
-        self.venue = VirtualVenue(Random(f"{seed}/venue"), loop, VirtualClock(loop), seed)
+        happens = Random(f"{seed}/happenings")
+        self.venue = VirtualVenue(Random(f"{seed}/venue"), loop, VirtualClock(loop), seed, sessions(happens))
+        self.happenings = Happenings(happens, self.venue)
         self._network = Network(self.venue, self.plan, Random(f"{seed}/network"), VirtualClock(loop).now)
         self.people = People(self._random, self.venue, self._network, self._clock, lambda: self.life)
         foreign = Random(f"{seed}/outsider")
         self.outsider = Outsider(foreign, self.venue) if foreign.random() < OUTSIDERS else None
         self._adopt_into = FOUND if self.outsider is not None and foreign.random() < 0.5 else ""
-        self.watch = Watch(alone=self.outsider is None)
+        # What a split makes of shares whose execution is not known yet is nobody's.
+        self.watch = Watch(alone=self.outsider is None and not self.happenings.times)
         self.reports: list[tuple[EmergencyReport, int, int]] = []
         self.lives = 0
 
@@ -55,6 +59,8 @@ class Day:
             self._network.house.add(me)
         self._live()
         self._market()
+        for at in self.happenings.times:
+            self._loop.call_at(at, self.happenings.act)
         undertaker = self._house(self._undertaker())
         await asyncio.gather(*tasks)
         self.plan.calm()
@@ -64,7 +70,7 @@ class Day:
         await self._network.settle()
         found = audit(self.venue, self.life.core, self.watch.causes, self.people, self.reports)
         await self.life.stop()
-        audit_journal(found, self.venue, self._path)
+        audit_journal(found, self.venue, self.life.core, self._path)
         found.problems += self.watch.problems
         failures = [*self.life.failures, *self._loop.failures]
         found.problems += [f"something failed that nobody expected: {error!r}" for error in failures]
@@ -92,8 +98,10 @@ class Day:
             self._live()
 
     def deeds(self) -> dict[str, int]:
-        others = self.outsider.acts if self.outsider is not None else 0
-        return dict(self.people.deeds) | ({"somebody else's": others} if others else {})
+        others = self.outsider
+        theirs = {} if others is None else {"somebody else's": others.acts, "changed by somebody else": others.changes}
+        found = {**self.people.deeds, **self.happenings.deeds(), **theirs}
+        return {deed: count for deed, count in found.items() if count}
 
     def _market(self) -> None:
         self.venue.tick()
@@ -117,13 +125,20 @@ class Day:
                 case Fault.MUTE:
                     self._network.mute(True)
                     await asyncio.sleep(self._random.uniform(1.0, 10.0))
+                    self._meddle()
                     self._network.mute(False)
                 case _:
                     life = self.life
                     life.disconnect()
                     await asyncio.sleep(self._random.uniform(0.2, 8.0))
+                    self._meddle()
                     if not life.is_dead:
                         life.connect()
+
+    def _meddle(self) -> None:
+        """What somebody else does to our orders while nobody hears of it can only be found by asking."""
+        if self.outsider is not None:
+            self.outsider.meddle()
 
     async def _trade(self) -> None:
         await asyncio.sleep(1.0)

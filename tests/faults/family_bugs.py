@@ -13,6 +13,7 @@ from engine.execution.dispatch import Dispatch
 from engine.execution.families import Families
 from engine.execution.ledger import Ledger
 from engine.execution.reconcile import Reconciler
+from engine.execution.updates import Updates
 from engine.portfolio.positions import EXTERNAL_SLEEVE
 from tests.faults.planting import BUGS, bug
 
@@ -65,6 +66,14 @@ def a_change_that_is_refused_ends_the_order() -> None:
         return placed
 
     Dispatch.go = end  # type: ignore[method-assign]
+
+
+@bug
+def nobody_asks_what_replaced_an_order() -> None:
+    async def follow(self: Reconciler, venue_order_id: str) -> None: ...
+
+    Reconciler.follow = follow  # type: ignore[method-assign]
+    Updates._follow = lambda self, said: None  # type: ignore[method-assign]
 
 
 @bug

@@ -23,7 +23,7 @@ FOUND = "found"
 """The sleeve that takes in what somebody else has placed."""
 DEEDS = (
     "place", "place", "place", "place", "signal", "signal", "signal", "bracket", "bracket", "protect", "change", "change",
-    "change", "waver", "cancel", "cancel", "cancel_all", "close", "regret", "adopt", "wait",
+    "change", "waver", "cancel", "cancel", "cancel_all", "close", "regret", "adopt", "adopt", "wait",
 )  # fmt: skip
 
 

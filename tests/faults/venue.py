@@ -15,6 +15,8 @@ import msgspec
 from aiohttp import web
 
 from engine.domain.market import NANOSECONDS, Quote, Trade
+from engine.exchange.changes import Changes
+from engine.exchange.corporate import CorporateAction
 from engine.exchange.desk import Desk
 from engine.exchange.fills import AlpacaFill
 from engine.exchange.prices.base import BarColumns
@@ -27,7 +29,7 @@ from engine.exchange.server.http import DESK
 from engine.exchange.server.options import ExchangeOptions
 from engine.exchange.server.switchboard import Faults
 from engine.exchange.server.trading import TradingRoutes
-from engine.exchange.sessions import AlwaysOpen
+from engine.exchange.sessions import Sessions
 from engine.exchange.store import Store
 from engine.exchange.venue import Venue
 from engine.exchange.venue_clock import VenueClock
@@ -99,15 +101,19 @@ class Request:
 class NoStore:
     is_durable = False
 
+    async def write(self, changes: Changes) -> None:
+        """The close of a day, which nobody asks for again; what memory cannot hold does not come in one."""
+        assert not changes.orders and not changes.activities
+
 
 class VirtualVenue:
     """`answer` is one HTTP exchange: status and JSON body. `on_notices` hears of order updates as the stream would."""
 
-    def __init__(self, random: Random, loop: VirtualLoop, clock: Any, seed: int) -> None:
+    def __init__(self, random: Random, loop: VirtualLoop, clock: Any, seed: int, sessions: Sessions) -> None:
         self._loop = loop
         partial = random.choice([0.0, 0.1, 0.5])
         self._walk = Walk(random)
-        self.venue = Venue(self._walk, AlwaysOpen(), seed=seed, model=AlpacaFill(partial_probability=partial))
+        self.venue = Venue(self._walk, sessions, seed=seed, model=AlpacaFill(partial_probability=partial))
         options, time = ExchangeOptions(symbols=tuple(SYMBOLS)), VenueClock(clock, START)
         # Its store has a thread of its own. Nothing goes there in a day this short: memory holds it all.
         self.floor = Floor(options, self.venue, time, Faults(), cast(Store, NoStore()), Counters())
@@ -129,6 +135,13 @@ class VirtualVenue:
         """Let the market run up to now."""
         self.venue.advance(START + round(self._loop.time() * NANOSECONDS))
         _at_once(self.floor.commit())
+
+    def act(self, action: CorporateAction) -> None:
+        """A corporate action takes effect."""
+        self._walk.is_watched = True
+        self.advance()
+        self.venue.registrar.announce(action)
+        self.advance()
 
     def quote(self, symbol: str) -> tuple[float, float]:
         """Bid and ask."""

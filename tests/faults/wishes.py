@@ -15,12 +15,16 @@ Terms = dict[str, Any]
 def order(
     random: Random, symbol: str, side: Side, terms: Terms, *, whole: bool = False, quantity: Decimal | None = None
 ) -> Terms:
-    """The fields of an OrderRequest. Fractions of a share only where a simple DAY order may have them."""
+    """The fields of an OrderRequest. Fractions of a share only where a simple DAY order may have them, and
+    extended hours only where a simple limit may.
+    """
     fractional = not whole and terms["type"] in (OrderType.MARKET, OrderType.LIMIT) and random.random() < 0.15
     if quantity is None:
         quantity = Decimal(random.randint(1, 20)) + (Decimal(random.randint(1, 999)) / 1000 if fractional else 0)
     life = TimeInForce.DAY if fractional else random.choice([TimeInForce.DAY, TimeInForce.GTC])
-    return {"symbol": symbol, "side": side, "quantity": quantity, "time_in_force": life} | terms
+    early = not whole and terms["type"] is OrderType.LIMIT and random.random() < 0.2
+    wish = {"symbol": symbol, "side": side, "quantity": quantity, "time_in_force": life, "extended_hours": early}
+    return wish | terms
 
 
 def terms(random: Random, side: Side, bid: float, ask: float) -> Terms:
