@@ -15,6 +15,7 @@ from console.panels.base import Panel
 from console.panels.columns import balance_columns, fill_columns, position_columns
 from console.panels.orders import Orders
 from console.tasks import Tasks
+from console.widgets.choices import remember
 from console.widgets.layout import button, card, column, label, row, set_tone, splitter
 from console.widgets.table import TableView
 from console.widgets.ticket import Notify, OrderTicket
@@ -24,9 +25,8 @@ from engine.domain.market import Bar, Timeframe
 from engine.domain.orders import MANUAL_SLEEVE
 from engine.views import PositionRow, QuoteRow
 
-TIMEFRAMES = (
-    Timeframe.SECOND_1, Timeframe.MINUTE_1, Timeframe.MINUTE_5, Timeframe.MINUTE_15, Timeframe.HOUR_1, Timeframe.DAY_1,
-)  # fmt: skip
+TIMEFRAMES = tuple(Timeframe)
+INDICATORS = "Choose the indicators in the chart"
 HISTORY = 500
 EXTERNAL = "external"
 """The sleeve of what was traded outside this console."""
@@ -130,15 +130,18 @@ class Trading(Panel):
         )
 
     def _indicators_button(self) -> QPushButton:
-        """A menu of what is drawn and read out; the feed gives values of 1m, 5m, 15m, 1h and 1d."""
-        found = button("Indicators", "trading.indicators", "flat", tooltip="Choose the indicators in the chart")
+        """A menu of what is drawn and read out, remembered; the feed gives values of all lengths but seconds."""
+        found = button("Indicators", "trading.indicators", "flat", tooltip=INDICATORS)
         menu = QMenu(found)
         for kind in KINDS:
             action = menu.addAction(kind.title)
             action.setCheckable(True)
             action.setChecked(kind.name in self.chart.overlay.shown)
+            action.setObjectName(f"trading.indicators.{kind.name}")
+            remember(action)
             action.toggled.connect(lambda shown, name=kind.name: self.chart.show_indicator(name, shown))
         found.setMenu(menu)
+        self._indicators = found
         return found
 
     def _lists(self) -> QWidget:
@@ -180,6 +183,11 @@ class Trading(Panel):
 
     def _choose(self, timeframe: Timeframe) -> None:
         self._timeframe = timeframe
+        has_values = timeframe is not Timeframe.SECOND_1
+        self._indicators.setEnabled(has_values)
+        self._indicators.setToolTip(
+            INDICATORS if has_values else "Bars of seconds have no indicators; choose 1m or longer"
+        )
         self._load()
 
     def _load(self) -> None:

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QSettings, Qt
+from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QSplitter, QTabWidget
 
 from console.arrangement import Arrangement
 from console.models.table import Column, TableModel
+from console.widgets.choices import remember
 from console.widgets.layout import label, splitter
 from console.widgets.table import TableView
 from console.window import Window
@@ -52,6 +54,36 @@ def order(view: TableView) -> list[str]:
 @pytest.fixture
 def store(tmp_path: Path) -> QSettings:
     return QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat)
+
+
+def with_choices(store: QSettings) -> tuple[dict[str, QAction], Arrangement]:
+    """Two that are chosen from the start, one that is not."""
+    window = Window("demo", store, remember=False)
+    panel = label("chart")
+    actions: dict[str, QAction] = {}
+    for name in ("sma", "ema", "rsi"):
+        actions[name] = QAction(name, panel)
+        actions[name].setObjectName(f"test.{name}")
+        actions[name].setCheckable(True)
+        actions[name].setChecked(name != "rsi")
+        remember(actions[name])
+    window.put_panel(1, panel)
+    return actions, Arrangement(window, store)
+
+
+def test_choices_of_a_menu_come_back_and_act_until_they_are_reset(store: QSettings) -> None:
+    actions, first = with_choices(store)
+    actions["ema"].setChecked(False)
+    actions["rsi"].setChecked(True)
+    first.save()
+    again, second = with_choices(store)
+    told: list[tuple[str, bool]] = []
+    for name, action in again.items():
+        action.toggled.connect(lambda shown, name=name: told.append((name, shown)))
+    second.restore()
+    assert told == [("ema", False), ("rsi", True)]
+    second.reset()
+    assert {name: action.isChecked() for name, action in again.items()} == {"sma": True, "ema": True, "rsi": False}
 
 
 def test_columns_splitters_and_the_tab_come_back(store: QSettings) -> None:

@@ -314,3 +314,29 @@ def test_bars_of_two_feeds_never_mix(where: str, tmp_path: Path, s3_server: str)
     write(open_lake(address, "sip"), [row(0, 11.0)])
     assert read(open_lake(address, "iex"))[0] == [row(0)]
     assert "secret" not in repr(address)
+
+
+def test_what_a_killed_writer_left_is_swept_by_the_next_and_that_of_a_living_one_stays(tmp_path: Path) -> None:
+    writing = "import sys, pathlib; from engine.storage.lake.objects import LocalFolder\n" \
+        "pathlib.Path.replace = lambda self, target: (print(self, flush=True), sys.stdin.read())\n" \
+        "LocalFolder(pathlib.Path(sys.argv[1])).write('SPY/1m/a.parquet', b'half')"  # fmt: skip
+    killed, living = (
+        subprocess.Popen(
+            [sys.executable, "-c", writing, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    )
+    left = []
+    for writer in (killed, living):
+        assert writer.stdout is not None
+        left.append(Path(writer.stdout.readline().strip()))
+    killed.kill()
+    killed.wait(10)
+    lake = Lake(LocalFolder(tmp_path))
+    assert left[0].exists() and left[1].exists()
+    write(lake, [row(0)])
+    assert (left[0].exists(), left[1].exists()) == (False, True)
+    living.communicate("", timeout=10)
+    assert killed.stdin is not None and killed.stdout is not None
+    killed.stdin.close()
+    killed.stdout.close()

@@ -19,7 +19,9 @@ from engine.streams.messages import INDICATORS, Indicators, Message
 
 log = logging.getLogger(__name__)
 
-TIMEFRAMES = (Timeframe.MINUTE_1, Timeframe.MINUTE_5, Timeframe.MINUTE_15, Timeframe.HOUR_1, Timeframe.DAY_1)
+TIMEFRAMES = (
+    Timeframe.MINUTE_1, Timeframe.MINUTE_5, Timeframe.MINUTE_15, Timeframe.HOUR_1, Timeframe.HOUR_4, Timeframe.DAY_1,
+)  # fmt: skip
 """Not of seconds: nobody decides by them, and the average price of a session would need all of its seconds."""
 MOST_ASKED = 5_000
 DAY = 86_400 * NANOSECONDS

@@ -47,6 +47,7 @@ class Lake:
         """Files that were put aside."""
         self._store = store
         self._writing = threading.Lock()
+        self._swept = False
 
     def read(self, symbol: str, timeframe: Timeframe, spans: Iterable[Span]) -> tuple[list[Row], list[Span]]:
         """Rows within `spans`, oldest first, and for which of these stretches the lake vouches."""
@@ -67,6 +68,7 @@ class Lake:
         rows, covered = list(rows), joined(covered)
         files = 0
         with self._writing:
+            self._sweep()
             for period in _touched(symbol, timeframe, rows, covered):
                 old = self._part(period) or Part(period)
                 new = old.joined_with(rows, covered)
@@ -74,6 +76,13 @@ class Lake:
                     self._store.write(period.name, encode(new))
                     files += 1
         return files
+
+    def _sweep(self) -> None:
+        """Before the first write of this process, because only writers leave something and reading shall not wait."""
+        if not self._swept:
+            self._swept = True
+            if swept := self._store.sweep():
+                log.info("%d unfinished files of killed writers were removed from the lake", swept)
 
     def verify(self) -> Iterator[Checked]:
         """Each file in order of its name, read whole; changes nothing."""
@@ -94,6 +103,8 @@ class Lake:
         The month is written first and its days are deleted after it, so a reader always finds the rows, and a run
         that was cut off is completed by the next. Raises DataError at a damaged file, before anything of its month changes.
         """
+        with self._writing:
+            self._sweep()
         months: dict[Period, list[Period]] = {}
         for name in self._store.names(""):
             period = period_of(name)

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
+import psutil
+
 from engine.domain.errors import DataError
 
 PARTIAL = ".partial"
@@ -33,6 +35,10 @@ class ObjectStore(Protocol):
 
     def delete(self, name: str) -> None:
         """Nothing happens where there is none."""
+        ...
+
+    def sweep(self) -> int:
+        """Remove what killed writers left unfinished; returns how many files."""
         ...
 
     def place(self, name: str) -> str:
@@ -69,6 +75,16 @@ class LocalFolder:
                 partial.unlink(missing_ok=True)
             raise _unusable(path, "written", error) from error
 
+    def sweep(self) -> int:
+        """Remove what writers left that were killed while they wrote; returns how many files. Of those alive nothing."""
+        swept = 0
+        for path in self._folder.rglob(f".*{PARTIAL}"):
+            with contextlib.suppress(OSError):
+                if not _is_alive(path.name.removesuffix(PARTIAL).rpartition(".")[2]):
+                    path.unlink()
+                    swept += 1
+        return swept
+
     def names(self, prefix: str) -> Iterator[str]:
         begin = self._folder / prefix
         folder = begin if prefix.endswith("/") or not prefix else begin.parent
@@ -84,6 +100,11 @@ class LocalFolder:
 
     def place(self, name: str) -> str:
         return str(self._folder / name)
+
+
+def _is_alive(pid: str) -> bool:
+    """What is no number names no process, and is not ours to remove."""
+    return not pid.isdecimal() or int(pid) == os.getpid() or psutil.pid_exists(int(pid))
 
 
 def _unusable(path: Path, what: str, error: OSError) -> DataError:

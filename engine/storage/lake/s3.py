@@ -60,6 +60,10 @@ class S3Bucket:
         with self._errors(name):
             self._client.delete_object(Bucket=self._bucket, Key=self._prefix + name)
 
+    def sweep(self) -> int:
+        """A bucket has whole objects only."""
+        return 0
+
     def place(self, name: str) -> str:
         return f"{SCHEME}{self._bucket}/{self._prefix}{name}"
 
