@@ -14,6 +14,10 @@ from tests.e2e.test_engine import LONGEST, NOT_BLOCKED, running
 from tests.waiting import until
 
 FEW = 2
+FEWER_PROCESSES = {
+    "bots": [{"name": "idle", "strategy": "sma-cross", "symbols": ["SPY"], "enabled": False}],
+    "processes": {"recorder": {"autostart": False}},
+}
 """Purchases before it says that there is something to save."""
 
 
@@ -23,8 +27,7 @@ async def place(engine: TradingEngine, request: OrderRequest) -> None:
 
 
 async def main(data: Path) -> None:
-    async with running(data) as engine:
-        await engine.pause("by hand only")
+    async with running(data, **FEWER_PROCESSES) as engine:
         await place(
             engine,
             OrderRequest(
