@@ -105,6 +105,9 @@ def flatten(
     data: Data = None,
     keep_positions: Annotated[bool, typer.Option("--keep-positions", help="Only cancel the orders.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before touching the live account.")] = False,
+    patience: Annotated[
+        float, typer.Option(min=1.0, max=3_600.0, help="Seconds for which a venue that does not answer is asked again.")
+    ] = 60.0,
 ) -> None:
     """Cancel every order and close every position, and ask the venue until it is so. Needs no console.
 
@@ -113,7 +116,7 @@ def flatten(
     settings = settings_from(paper=paper, live=live, data=data)
     from engine.cli.flatten import run_flatten
 
-    raise typer.Exit(run_flatten(settings, keep_positions=keep_positions, confirmed=yes))
+    raise typer.Exit(run_flatten(settings, keep_positions=keep_positions, confirmed=yes, limit=patience))
 
 
 @journal_app.command("show")

@@ -36,6 +36,8 @@ class Dispatch:
         self._flights = flights
         self._alarms = alarms
         self._wanted = wanted
+        self.under_way: set[str] = set()
+        """Client order ids of orders that this process is sending."""
 
     async def go(self, order: Order, verdict: Verdict, emergency: bool = False) -> Placed:
         """Returns when the venue's answer is known, or cannot be learnt for now (UNRESOLVED). Never raises for a refusal."""
@@ -44,6 +46,13 @@ class Dispatch:
             return self._block(order, verdict)
         # From here on its exposure counts, so that a second order cannot slip through while this one is written.
         self._ledger.book.add(order)
+        self.under_way.add(order.client_order_id)
+        try:
+            return await self._send(order, emergency)
+        finally:
+            self.under_way.discard(order.client_order_id)
+
+    async def _send(self, order: Order, emergency: bool) -> Placed:
         if not await self._written(order, emergency):
             return _placed(order)
         outcome = await self._sender.send(order, lambda: self._wanted(order, emergency))

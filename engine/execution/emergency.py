@@ -7,7 +7,7 @@ Every phase has an end, so the report comes whatever the venue does; what is not
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -16,7 +16,7 @@ from engine.clock import Clock
 from engine.control import EmergencyReport
 from engine.domain.errors import PaddockError
 from engine.domain.market import NANOSECONDS
-from engine.domain.orders import Order, OrderStatus
+from engine.domain.orders import Order
 from engine.domain.portfolio import VenuePosition
 from engine.execution.flatten import Flattening
 
@@ -34,14 +34,26 @@ T = TypeVar("T")
 class EmergencyStop:
     """Needs REST only; works while the stream is down.
 
-    `doubtful` gives our orders of which it is not known whether the venue has them: those on their way are waited for.
+    `doubtful` gives our orders of which it is not known whether the venue has them. Those `under_way`, by their ids, are
+    waited for; the others' senders are gone, so nothing more is to come of them, and `look` asks the venue for them:
+    whether it had not told of some.
     """
 
-    def __init__(self, broker: Broker, clock: Clock, flattening: Flattening, doubtful: Doubtful) -> None:
+    def __init__(
+        self,
+        broker: Broker,
+        clock: Clock,
+        flattening: Flattening,
+        doubtful: Doubtful,
+        under_way: Collection[str],
+        look: Callable[[Collection[str]], Awaitable[bool]],
+    ) -> None:
         self._broker = broker
         self._clock = clock
         self._flattening = flattening
         self._doubtful = doubtful
+        self._under_way = under_way
+        self._look = look
         self._closing: set[asyncio.Task[str]] = set()
         self._steps: list[str] = []
         self._started = clock.monotonic()
@@ -52,7 +64,8 @@ class EmergencyStop:
         self._flatten = flatten
         self._step("trading halted")
         cancelled = await self._cancel_all()
-        if await self._landed():
+        landed, found = await self._landed(), await self._found()
+        if landed or found:
             cancelled = await self._cancel_all()
         orders = await self._until_cancelled(cancelled)
         positions: Sequence[VenuePosition] | None = ()
@@ -98,15 +111,25 @@ class EmergencyStop:
         """Wait until no order is on its way any more; whether there was one."""
         deadline = self._clock.monotonic() + PHASE
         waited = False
-        while self._on_the_way() and self._clock.monotonic() < deadline:
+        while self._under_way and self._clock.monotonic() < deadline:
             waited = True
             await asyncio.sleep(FIRST_PAUSE)
         if waited:
-            self._step(f"orders still on their way: {self._on_the_way()}")
+            self._step(f"orders still on their way: {len(self._under_way)}")
         return waited
 
-    def _on_the_way(self) -> int:
-        return sum(order.status is not OrderStatus.UNRESOLVED for order in self._doubtful())
+    async def _found(self) -> bool:
+        """Whether the venue has orders of which we did not know, as their sender has ended."""
+        if all(order.client_order_id in self._under_way for order in self._doubtful()):
+            return False
+        try:
+            async with asyncio.timeout(PHASE):
+                found = await self._look(self._under_way)
+        except (PaddockError, TimeoutError) as error:
+            self._step(f"orders of an earlier run: {getattr(error, 'message', 'no answer in time')}")
+            return False
+        self._step(f"orders of an earlier run that nobody knows of: {len(self._doubtful())}")
+        return found
 
     async def _close_all(self, positions: Sequence[VenuePosition]) -> None:
         """All at once: a symbol without an answer must not hold up the others. Late ones go on in the background."""

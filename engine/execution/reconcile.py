@@ -7,6 +7,7 @@ because fills explain them. That an order is not found proves nothing while it m
 from __future__ import annotations
 
 import logging
+from collections.abc import Container
 from decimal import Decimal
 
 import msgspec
@@ -72,6 +73,16 @@ class Reconciler:
         ]
         await self.fills()
         return Findings(missing=missing)
+
+    async def left_behind(self, under_way: Container[str]) -> bool:
+        """Ask for orders whose sender has ended, with its process or with its patience; whether the venue has some that
+        it had not told of. Raises UnavailableError or CredentialsError when the venue cannot be asked.
+        """
+        states = {OrderStatus.SENT, OrderStatus.UNRESOLVED}
+        left = [o for o in self._ledger.book.open if o.status in states and o.client_order_id not in under_way]
+        for order in left:
+            await self._ask(order)
+        return any(order.venue_order_id for order in left)
 
     async def exits(self) -> None:
         """Look for the exits of orders that must have some; the venue's lists do not tell whose they are.

@@ -271,7 +271,8 @@ class TradingCore:
     def _new_stop(self) -> EmergencyStop:
         place = functools.partial(self.place, emergency=True)
         flattening = Flattening(self._broker, self.ledger, self._reconciler, self._clock, place)
-        return EmergencyStop(self._broker, self._clock, flattening, self._doubtful)
+        under_way, look = self._dispatch.under_way, self._reconciler.left_behind
+        return EmergencyStop(self._broker, self._clock, flattening, self._doubtful, under_way, look)
 
     def _is_wanted(self, order: Order, emergency: bool) -> bool:
         return not (self._switch.is_halted and not emergency) and not order.cancel_wanted

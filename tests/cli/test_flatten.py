@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import json
+import socket
 import sqlite3
 import sys
 from collections.abc import AsyncIterator
@@ -24,9 +25,7 @@ KEYS = {"APCA-API-KEY-ID": "key", "APCA-API-SECRET-KEY": "secret"}
 async def exchange(tmp_path: Path) -> AsyncIterator[ExchangeServer]:
     options = ExchangeOptions(symbols=("SPY", "AAPL", "BTC/USD"), partial_fills=0.0, recent_minutes=1)
     async with ExchangeServer(options) as server:
-        (tmp_path / "paddock.toml").write_text(
-            f'[alpaca.paper]\nkey = "key"\nsecret = "secret"\nurl = "{server.url}"\n', encoding="utf-8"
-        )
+        configure(tmp_path, server.url)
         yield server
 
 
@@ -95,12 +94,35 @@ async def test_it_works_while_a_console_holds_the_folder(exchange: ExchangeServe
 
 
 async def test_a_venue_that_is_not_there_is_no_success(tmp_path: Path) -> None:
-    (tmp_path / "paddock.toml").write_text(
-        '[alpaca.paper]\nkey = "key"\nsecret = "secret"\nurl = "http://127.0.0.1:9"\n', encoding="utf-8"
-    )
-    code, out, _ = await paddock("flatten", "--paper", "--data", str(tmp_path))
+    configure(tmp_path, "http://127.0.0.1:9")
+    code, out, err = await paddock("flatten", "--paper", "--patience", "2", "--data", str(tmp_path))
     assert code == 1
-    assert "NOT CONFIRMED" in out
+    assert "cannot be reached" in err
+    assert "NOT CONFIRMED in 2 seconds" in out
+
+
+async def test_of_a_venue_that_takes_requests_and_never_answers_it_is_told_while_it_is_asked(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        configure(tmp_path, f"http://127.0.0.1:{mute.getsockname()[1]}")
+        code, out, err = await paddock("flatten", "--paper", "--patience", "2", "--data", str(tmp_path))
+    assert code == 1
+    assert "NOTHING IS CONFIRMED YET" in err
+    assert "NOT CONFIRMED in 2 seconds" in out
+
+
+async def test_a_venue_that_answers_again_is_flattened_all_the_same(exchange: ExchangeServer, tmp_path: Path) -> None:
+    await order(exchange, "SPY", "3")
+    await ask(exchange, "POST", "/paddock/faults", kind="http_status", status=503, count=8)
+    code, out, err = await paddock("flatten", "--paper", "--data", str(tmp_path))
+    assert code == 0, out + err
+    assert "It is asked again" in err
+    assert await ask(exchange, "GET", "/v2/positions") == []
+
+
+def configure(folder: Path, url: str) -> None:
+    (folder / "paddock.toml").write_text(
+        f'[alpaca.paper]\nkey = "key"\nsecret = "secret"\nurl = "{url}"\n', encoding="utf-8"
+    )
 
 
 async def test_the_demo_and_an_unconfirmed_live_account_are_refused(tmp_path: Path) -> None:

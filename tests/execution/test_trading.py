@@ -10,6 +10,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from engine.broker import alpaca
+from engine.clock import SystemClock
 from engine.domain.events import TradingState
 from engine.domain.orders import Order, OrderStatus, OrderType, Side, TimeInForce
 from engine.exchange.server import ExchangeServer
@@ -65,8 +67,10 @@ async def test_a_failure_after_the_fact_is_no_second_order(exchange: ExchangeSer
 
 
 async def test_an_outcome_that_cannot_be_learnt_is_reserved_told_and_found_later(
-    exchange: ExchangeServer, desk: Desk
+    exchange: ExchangeServer, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(alpaca, "READ_PAUSE", 0.02)
+    desk.core._sender._life = 1.0
     await fault(exchange, kind="http_status", status=500, after=True, path="/v2/orders", method="POST", count=100)
     await fault(exchange, kind="http_status", status=500, path="/v2/orders:by", count=100)
     await fault(exchange, kind="lose_updates", count=100)
@@ -176,10 +180,40 @@ async def test_the_emergency_stop_ends_flat_whatever_is_open(desk: Desk) -> None
     assert desk.core.trading_state is TradingState.HALTED
 
 
+async def test_the_emergency_stop_asks_at_once_for_what_a_dead_process_had_sent(
+    exchange: ExchangeServer, tmp_path: Path
+) -> None:
+    path = tmp_path / "orders.db"
+    landed, lost = (
+        Order(
+            client_order_id=f"demo-one-{name}", symbol="SPY", side=Side.BUY, quantity=Decimal(1), type=OrderType.LIMIT,
+            time_in_force=TimeInForce.DAY, sleeve="one", created_at=SystemClock().now(), limit_price=Decimal(100),
+            status=OrderStatus.SENT,
+        )
+        for name in ("landed", "lost")
+    )  # fmt: skip
+    journal, _ = open_journal(path)
+    await journal.append(landed, lost)
+    await journal.close()
+    desk = Desk(exchange.url, path)
+    await desk.open(stream=False, reconcile=False)
+    await desk.broker.submit(landed)
+    report = await desk.core.emergency_stop("test", flatten=True)
+    assert report.open_orders == [f"perhaps buy 1 SPY ({lost.client_order_id})"]
+    assert not [step for step in report.steps if "still on their way" in step], "nobody is there who could send it"
+    assert await desk.broker.open_orders() == []
+    found = desk.core.ledger.book.get(landed.client_order_id)
+    assert found is not None
+    assert found.venue_order_id
+    await desk.close()
+
+
 async def test_without_an_answer_the_emergency_stop_says_so(
     exchange: ExchangeServer, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(emergency, "PHASE", 1.0)
+    monkeypatch.setattr(emergency, "PHASE", 0.2)
+    monkeypatch.setattr(alpaca, "READ_PAUSE", 0.02)
+    monkeypatch.setattr(alpaca, "CANCEL_PAUSE", 0.02)
     await desk.core.place(buy(1))
     await fault(exchange, kind="http_status", status=503, count=10_000)
     report = await desk.core.emergency_stop("test", flatten=True)
