@@ -164,6 +164,8 @@ class Line:
     def _call_in(self, number: int) -> Change:
         source = self._sources[number]
         source.symbols = set(self._first.symbols)
+        if not source.has_quotes:
+            self._processor.forget_quotes(source.symbols)
         self._start(number)
         return "source", self._first.name, "fallback", f"{source.name} stands in for the {self._first.name}"
 

@@ -39,6 +39,12 @@ class Processor:
         self.normaliser.forget(symbol)
         return self.candles.pop(symbol, None) is not None
 
+    def forget_quotes(self, symbols: Iterable[str]) -> None:
+        """From now on there are only prints: an old bid beside a new price would be taken for the market."""
+        for symbol in symbols:
+            self.normaliser.forget_quote(symbol)
+            self.board.touch(symbol)
+
     def take(self, batch: Batch) -> None:
         self.build(self.check(batch))
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from typing import Any
 
 import msgspec
+import pytest
 
-from engine.domain.market import Bar, Quote, Timeframe
+from engine.domain.market import Bar, Quote, Timeframe, Trade
 from engine.market.batch import Batch
 from engine.market.sources.overload import BARS_AFTER, LONGEST_FULL, TRADES_AFTER, Overload
+from engine.market.sources.polling import CUT, MOST, RestPolling
 from engine.market.sources.shared import Arrival, SharedSource
 from tests.market.tellers import BEGIN, SYMBOLS, Publisher, frame
 from tests.market.test_sources import assert_whole, listening
@@ -114,3 +117,21 @@ def test_what_comes_in_the_same_breath_as_the_news_of_a_gap_waits_until_the_gap_
             assert found.candles["SPY"].seconds.bars
 
     run_virtually(live())
+
+
+class BusyVenue:
+    """Always has as many trades as one answer holds, all of the last second."""
+
+    async def newest_trades(self, symbol: str, start: int, limit: int) -> list[Trade]:
+        return [Trade(symbol, 1.0, 1.0, BEGIN + number, "V", (), number) for number in range(limit)]
+
+
+async def test_an_answer_that_had_no_room_for_its_oldest_trades_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.market.sources.polling.PAUSE", 0.0)
+    venue: Any = BusyVenue()
+    polling = RestPolling("rest", venue, lambda: BEGIN + MOST)
+    await polling.subscribe(["SPY"])
+    batches = aiter(polling)
+    assert [len((await anext(batches)).trades) for _ in range(2)] == [0, MOST]
+    assert dict(polling.shed) == {CUT: 1}
+    await batches.aclose()  # type: ignore[attr-defined]

@@ -216,6 +216,7 @@ class StandIn:
     name = "stand-in"
     error = ""
     reconnects = conflated = 0
+    has_quotes = False
     refused = frozenset[str]()
     shed: ClassVar[dict[str, int]] = {}
 
@@ -245,7 +246,10 @@ async def test_when_nobody_publishes_to_a_healthy_redis_the_next_source_stands_i
         monkeypatch.setattr(f"engine.market.{name}", seconds)
     teller = RedisTeller(redis_server)
     async with listening(teller, *SYMBOLS, others=[StandIn()]) as found:
+        quote = b'{"T":"q","S":"SPY","t":"2023-11-14T22:13:21Z","bp":100,"bs":1,"ap":101,"as":1}'
+        await teller.publish([quote])
         await teller.more()
+        await until(lambda: found.normaliser.quote("SPY"))
         words: list[str] = []
 
         def said(text: str) -> bool:
@@ -254,6 +258,8 @@ async def test_when_nobody_publishes_to_a_healthy_redis_the_next_source_stands_i
 
         await until(lambda: said("stand-in stands in for the redis"))
         assert "silent" in found.line.error
+        state = next(state for state in found.board.drain() if state.symbol == "SPY")
+        assert (state.bid, state.ask, state.last > 0) == (0.0, 0.0, True)
         await teller.more()
         await until(lambda: said("redis works again"))
         await assert_whole(found, teller)

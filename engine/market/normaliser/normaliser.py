@@ -71,6 +71,10 @@ class Normaliser:
     def forget(self, symbol: str) -> None:
         self._symbols.pop(symbol, None)
 
+    def forget_quote(self, symbol: str) -> None:
+        if (state := self._symbols.get(symbol)) is not None:
+            state.quote = None
+
     def quote(self, symbol: str) -> Quote | None:
         """The newest that was let through."""
         state = self._symbols.get(symbol)

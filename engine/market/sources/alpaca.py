@@ -48,6 +48,8 @@ _REMEDIES = {
 class AlpacaStream:
     """A source, see `sources.base`. `seed` makes the jitter of the pauses repeatable."""
 
+    has_quotes = True
+
     def __init__(self, name: str, url: str, key: str, secret: str, seed: int | None = None) -> None:
         self.name = name
         self.state = SourceState.DISCONNECTED

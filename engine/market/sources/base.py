@@ -26,6 +26,8 @@ class Source(Protocol):
     state: SourceState
     error: str
     """Why there is no data now; empty when there is."""
+    has_quotes: bool
+    """Whether quotes come from it at all; where they do not, those of the source before must not be believed any longer."""
     symbols: set[str]
     reconnects: int
 

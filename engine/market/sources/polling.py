@@ -7,6 +7,7 @@ asked for: one that is seconds old would be taken for the market.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 
 from engine.domain.errors import UnavailableError
@@ -19,12 +20,15 @@ PAUSE = 1.0
 """Seconds from one request to the next."""
 MOST = 1_000
 """Trades of one answer; a busier symbol loses the oldest, and its minutes come from the venue at the next catching up."""
+CUT = "answers without their oldest trades"
 LOOK_BACK = 30 * NANOSECONDS
 OVERLAP = NANOSECONDS
 
 
 class RestPolling:
     """A source, see `sources.base`. `now` gives the venue's time, 0 while it is not known."""
+
+    has_quotes = False
 
     def __init__(self, name: str, rest: MarketRest, now: Callable[[], int]) -> None:
         self.name = name
@@ -33,7 +37,7 @@ class RestPolling:
         self.symbols: set[str] = set()
         self.reconnects = 0
         self.conflated = 0
-        self.shed: dict[str, int] = {}
+        self.shed: Counter[str] = Counter()
         self.refused: frozenset[str] = frozenset()
         self._rest = rest
         self._now = now
@@ -70,5 +74,7 @@ class RestPolling:
             self.state, self.error = SourceState.DISCONNECTED, error.message
             return None
         self.state, self.error = SourceState.SUBSCRIBED, ""
+        if len(trades) == MOST and trades[0].timestamp > since + OVERLAP:
+            self.shed[CUT] += 1
         self._read_to[symbol] = trades[-1].timestamp if trades else since + OVERLAP
         return Batch(trades=trades, received_at=received_at, filled=True) if trades else None

@@ -26,6 +26,8 @@ class ParquetReplay:
     pauses, and nights have none. `tell_time` hears before each batch how far the tape has come, int nanoseconds UTC.
     """
 
+    has_quotes = False
+
     def __init__(
         self, name: str, files: Sequence[Path], speed: float = 0.0, tell_time: Callable[[int], None] = lambda now: None
     ) -> None:

@@ -40,6 +40,8 @@ class Arrival(msgspec.Struct):
 class SharedSource(ABC):
     """A source, see `sources.base`. `gaps` counts how often the server no longer had what was to be read next."""
 
+    has_quotes = True
+
     def __init__(self, name: str, seed: int | None = None) -> None:
         self.name = name
         self.state = SourceState.DISCONNECTED
