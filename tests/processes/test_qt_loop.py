@@ -24,7 +24,7 @@ async def main():
     stage = Stage()
     stage.add("flood", name="flood")
     stage.add("spew", name="spew")
-    for number in range(6):
+    for number in range(3):
         stage.add("well", name=f"well-{number}")
     address = private_hub_address(Path(sys.argv[1]))
     stage.supervisor.add(ProcessSpec(name="hub", kind="hub", group="x", settings=lambda: {"hub": address}))
@@ -36,8 +36,8 @@ async def main():
     await stage.reaches(ProcessState.BACKOFF, name="well-0")
     await stage.reaches(ProcessState.RUNNING, name="well-0")
     assert stage.row("well-0").pid != first
-    await stage.supervisor.restart([f"well-{number}" for number in range(6)])
-    for number in range(6):
+    await stage.supervisor.restart([f"well-{number}" for number in range(3)])
+    for number in range(3):
         await stage.reaches(ProcessState.RUNNING, name=f"well-{number}")
     transport = open_hub(address, "qt", SystemClock(), reads_in_thread=True)
     await transport.start()

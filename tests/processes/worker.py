@@ -12,7 +12,10 @@ import threading
 import msgspec
 
 from engine.domain.errors import ConfigurationError
+from engine.processes import child as runtime
 from engine.processes.child import Child, run_child
+
+runtime.HEARTBEAT = 0.1
 
 
 class Settings(msgspec.Struct, kw_only=True):
