@@ -86,7 +86,7 @@ TABLE = (
         "not noticed",
         "no progress while the child expects some: as a hang",
         "a pulse is no proof of work",
-        f"{_SUPERVISOR}a_child_that_lives_but_does_nothing_is_replaced",
+        f"{_SUPERVISOR}a_child_that_works_but_of_which_nothing_comes_is_replaced",
     ),
     Row(
         "how it is stopped",

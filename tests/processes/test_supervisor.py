@@ -31,7 +31,7 @@ from tests.waiting import until
 
 COMMAND = (sys.executable, "-m", "tests.processes.worker")
 ORPHANS_LAST = 3.0
-QUICK = RestartPolicy(first=0.02, longest=0.1, budget=3)
+QUICK = RestartPolicy(first=0.02, longest=0.1, budget=2)
 
 
 class Stage:
@@ -75,13 +75,16 @@ async def stage() -> AsyncIterator[Stage]:
     await stage.supervisor.stop_all()
 
 
-async def test_a_child_is_started_heard_and_stopped(stage: Stage) -> None:
+async def test_a_child_is_started_heard_measured_and_stopped(stage: Stage) -> None:
     stage.add("well")
     await stage.supervisor.start(["child"])
     await stage.reaches(ProcessState.RUNNING)
     pid = stage.row().pid
-    assert psutil.pid_exists(pid)
     assert stage.row().detail == "here"
+    await stage.supervisor.sample()
+    row, truth = stage.row(), psutil.Process(pid)
+    assert row.rss_bytes == pytest.approx(truth.memory_info().rss, rel=0.05)
+    assert (row.threads, row.open_files) == (truth.num_threads(), truth.num_fds())
     await stage.supervisor.stop(["child"])
     assert stage.row().state == "STOPPED"
     assert not psutil.pid_exists(pid)
@@ -255,13 +258,15 @@ async def test_an_owner_whose_callback_fails_leaves_no_child_behind(caplog: pyte
     await ill.supervisor.stop_all()
 
 
-async def test_start_during_back_off_does_not_wait_for_its_end(stage: Stage) -> None:
+async def test_during_back_off_a_start_does_not_wait_for_its_end_and_a_stop_wins(stage: Stage) -> None:
     stage.add("crash", restart=RestartPolicy(first=30, budget=9))
     await stage.supervisor.start(["child"])
     await stage.reaches(ProcessState.BACKOFF)
     await stage.supervisor.start(["child"])
     await stage.reaches(ProcessState.STARTING)
+    await stage.reaches(ProcessState.BACKOFF)
     await stage.supervisor.stop(["child"])
+    assert stage.row().state == "STOPPED"
 
 
 async def test_stop_during_the_start_wins(stage: Stage) -> None:
@@ -288,14 +293,6 @@ async def test_a_need_that_is_not_met_is_said_in_words(stage: Stage) -> None:
     stage.add("misconfigured")
     with pytest.raises(UnavailableError, match="child did not start: exit code 64"):
         await stage.supervisor.start_all()
-
-
-async def test_stop_wins_during_back_off_and_start_after_stop_counts(stage: Stage) -> None:
-    stage.add("crash", restart=RestartPolicy(first=30, budget=9))
-    await stage.supervisor.start(["child"])
-    await stage.reaches(ProcessState.BACKOFF)
-    await stage.supervisor.stop(["child"])
-    assert stage.row().state == "STOPPED"
 
 
 async def test_start_while_it_stops_brings_it_up_again(stage: Stage) -> None:
@@ -330,16 +327,6 @@ async def test_all_are_started_after_what_they_need_and_stopped_before_it(stage:
     await stage.supervisor.stop_all()
     order = [(e.name, e.new) for e in stage.events if isinstance(e, StateChanged)]
     assert order.index(("bot", ProcessState.STOPPED)) < order.index(("hub", ProcessState.STOPPING))
-
-
-async def test_figures_are_sampled(stage: Stage) -> None:
-    stage.add("well")
-    await stage.supervisor.start(["child"])
-    await stage.reaches(ProcessState.RUNNING)
-    await stage.supervisor.sample()
-    row, truth = stage.row(), psutil.Process(stage.row().pid)
-    assert row.rss_bytes == pytest.approx(truth.memory_info().rss, rel=0.05)
-    assert (row.threads, row.open_files) == (truth.num_threads(), truth.num_fds())
 
 
 async def test_a_child_that_works_but_of_which_nothing_comes_is_replaced(stage: Stage) -> None:
