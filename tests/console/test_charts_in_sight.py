@@ -14,9 +14,11 @@ from PySide6.QtWidgets import QApplication
 from console.charts import candles
 from console.charts.axes import BarTimeAxis
 from console.charts.chart import Chart
+from console.charts.overlay import KINDS
 from console.charts.series import BarSeries
 from console.panels.trading import Trading
 from console.tasks import Tasks
+from console.widgets.choices import remembered
 from engine.domain.errors import DataError
 from engine.domain.market import NANOSECONDS, Bar, Timeframe
 from engine.views import FillRow
@@ -247,6 +249,28 @@ def test_history_that_cannot_be_read_is_told_and_live_bars_still_come(run: Run) 
         panel.tick()
         assert len(panel.chart.series) == 2
         assert panel.chart._overlay.text() == ""
+        await asyncio.sleep(0)
+        await tasks.close()
+
+    run(main())
+
+
+def test_the_menu_of_indicators_acts_on_the_chart_is_remembered_and_says_where_there_are_none(run: Run) -> None:
+    engine = ScriptedEngine()
+
+    async def main() -> None:
+        tasks = Tasks(lambda *said: None)
+        panel = Trading(engine, tasks, lambda *said: None)
+        actions = {action.objectName(): action for action in remembered(panel)}
+        assert set(actions) == {f"trading.indicators.{kind.name}" for kind in KINDS}
+        for kind in KINDS:
+            actions[f"trading.indicators.{kind.name}"].setChecked(kind.name == "rsi")
+        assert set(panel.chart.overlay.shown) == {"rsi"}
+        panel.show_symbol("SPY")
+        for timeframe, has_values in ((Timeframe.SECOND_1, False), (Timeframe.HOUR_4, True)):
+            panel._buttons[timeframe].click()
+            menu = panel._indicators
+            assert (menu.isEnabled(), "no indicators" in menu.toolTip()) == (has_values, not has_values)
         await asyncio.sleep(0)
         await tasks.close()
 
