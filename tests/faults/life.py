@@ -21,7 +21,7 @@ from engine.clock import IdFactory
 from engine.config.settings import EngineSection, Settings
 from engine.domain.errors import OrderError, PaddockError
 from engine.domain.events import OrderEvent, TradingState
-from engine.domain.orders import Order
+from engine.domain.orders import OrderStatus
 from engine.execution.link import VenueLink
 from engine.execution.signals import SignalDesk
 from engine.execution.trading import TradingCore
@@ -42,7 +42,7 @@ from engine.views import Views
 from tests.faults.network import ADDRESS, Network
 from tests.faults.plan import Fault, FaultPlan
 from tests.faults.venue import SYMBOLS
-from tests.faults.virtual import VirtualClock
+from tests.faults.virtual import VirtualClock, VirtualLoop
 from tests.faults.watch import Watch
 
 LIMITS = Limits(
@@ -63,6 +63,14 @@ _settings = functools.cache(lambda: Settings(data=SHM))
 def scratch_folder() -> tempfile.TemporaryDirectory[str]:
     """In memory where there is such a file system: what is tested is not the disk."""
     return tempfile.TemporaryDirectory(dir=SHM if SHM.is_dir() else None)
+
+
+class Written(msgspec.Struct):
+    """What is watched of an order on the disk."""
+
+    client_order_id: str
+    status: OrderStatus
+    cause_id: str = ""
 
 
 class Disk:
@@ -104,7 +112,7 @@ class Disk:
         self._commit(shared)
         for row in (row for work in shared for row in work.rows):
             if row.kind == "order":
-                order = msgspec.json.decode(row.body, type=Order)
+                order = msgspec.json.decode(row.body, type=Written)
                 self._life.watch.durable[order.client_order_id] = order.status
                 self._life.watch.causes.setdefault(order.client_order_id, order.cause_id)
 
@@ -234,7 +242,9 @@ class Life:
 
     async def bury(self) -> None:
         """After `die`: take the remains away, so that the next life can open the journal."""
-        for task in asyncio.all_tasks() - self._network.house:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        for task in set(loop.tasks) - self._network.house:
             task.cancel()
         # Twice: who is cancelled may have to wake others first.
         await asyncio.sleep(0)

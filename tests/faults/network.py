@@ -10,6 +10,7 @@ from decimal import Decimal
 from random import Random
 from typing import Any, NamedTuple, cast
 
+import msgspec
 import requests
 from alpaca.common.exceptions import APIError
 
@@ -207,7 +208,7 @@ class Network:
         for notice in notices:
             if self._muted:
                 continue
-            frame = json.dumps(trade_update(notice))
+            frame = msgspec.json.encode(trade_update(notice))
             fault = self._plan.of(UPDATE)
             if fault is Fault.LOST_UPDATE:
                 continue
@@ -220,9 +221,9 @@ class Network:
             if fault is Fault.DOUBLE_UPDATE:
                 loop.call_later(delay + self._random.uniform(0.0, 2.0), self._deliver, listener, frame)
 
-    def _deliver(self, listener: Callable[[TradeUpdate], None] | None, frame: str) -> None:
+    def _deliver(self, listener: Callable[[TradeUpdate], None] | None, frame: bytes) -> None:
         if listener is not None and listener is self._listener:
-            listener(wire.trade_update(json.loads(frame)))
+            listener(wire.trade_update(msgspec.json.decode(frame)))
 
 
 _NOT_YET = object()

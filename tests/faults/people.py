@@ -45,6 +45,7 @@ class People:
         self._clock = clock
         self._life = life
         self._made = 0
+        self._changed: list[str] = []
 
     def do_something(self) -> None:
         getattr(self, f"_{self._random.choice(DEEDS)}")()
@@ -100,6 +101,7 @@ class People:
             asked[order.client_order_id] = max(asked.get(order.client_order_id, changes.quantity), changes.quantity)
         self.deeds["change"] += 1
         key = order.client_order_id
+        self._changed.append(key)
         self._do(lambda life: self._replace(life, key, changes))
         return order
 
@@ -131,6 +133,10 @@ class People:
             self._life().signals.take(signal)
 
     def _cancel(self) -> None:
+        """Sometimes by the id that an order had before it was changed, as a row says that is a moment old."""
+        if self._changed and self._random.random() < 0.3:
+            self._cancel_one(self._random.choice(self._changed))
+            return
         working = self._life().core.ledger.book.open
         if working:
             self._cancel_one(self._random.choice(working).client_order_id)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import math
 import re
 from collections import defaultdict
@@ -153,7 +152,7 @@ class VirtualVenue:
         self._walk.is_watched = method != "GET" or bool(self.desk.open)
         self.advance()
         sent = method in ("POST", "PATCH")
-        body = json.dumps(data).encode() if sent else b""
+        body = msgspec.json.encode(data) if sent else b""
         query = {} if sent else {name: str(value) for name, value in (data or {}).items()}
         handler, names = self._route(method, path)
         try:
@@ -174,7 +173,8 @@ def _at_once(work: Coroutine[Any, Any, T]) -> T:
     try:
         work.send(None)
     except StopIteration as done:
-        return cast(T, done.value)
+        found: T = done.value
+        return found
     raise RuntimeError("a route of the exchange waits for something")
 
 

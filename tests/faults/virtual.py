@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextvars import Context, copy_context
 from heapq import heappop, heappush
 from typing import Any
+from weakref import WeakSet
 
 from engine.domain.market import NANOSECONDS
 
@@ -56,10 +57,17 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def __init__(self) -> None:
         super().__init__()
         self.failures: list[BaseException] = []
+        self.tasks: WeakSet[asyncio.Task[Any]] = WeakSet()
+        """This loop's; asyncio's own set has those of all days before, until the garbage is collected."""
         self._elapsed = 0.0
         self._due: deque[_Handle] = deque()
         self._later: list[tuple[float, int, _Handle]] = []
         self._asked = 0
+
+    def create_task(self, coro: Any, *, name: Any = None, context: Context | None = None) -> asyncio.Task[Any]:
+        task = super().create_task(coro, name=name, context=context)
+        self.tasks.add(task)
+        return task
 
     def time(self) -> float:
         return self._elapsed
