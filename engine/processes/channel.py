@@ -91,9 +91,14 @@ class Channel:
                 os.kill(self._process.pid, signal.SIGUSR1)
         await self._gone(wait)
 
-    async def end(self, wait: float, on_kill: Callable[[], None] | None = None) -> bool:
-        """End of stdin, SIGTERM after half of `wait` seconds, SIGKILL after all; False when it would not go."""
+    async def end(self, wait: float, on_kill: Callable[[], None] | None = None, starting: bool = False) -> bool:
+        """End of stdin, SIGTERM after half of `wait` seconds, SIGKILL after all; False when it would not go.
+
+        One that is `starting` gets SIGTERM at once: while it imports it hears nothing, and has nothing to finish.
+        """
         self.end_input()
+        if starting:
+            self.send(signal.SIGTERM)
         if await self._gone(wait / 2):
             return True
         self.send(signal.SIGTERM)

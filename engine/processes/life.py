@@ -107,7 +107,8 @@ class Life:
 
     async def _stop(self, channel: Channel, reason: str, kind: IncidentKind) -> Ending:
         self._change(ProcessState.STOPPING, "" if self._unwanted else reason)
-        if not await channel.end(self._spec.stop_wait, lambda: self._change(ProcessState.KILLING, "")):
+        starting = not self.watchdog.is_ready
+        if not await channel.end(self._spec.stop_wait, lambda: self._change(ProcessState.KILLING, ""), starting):
             return Ending(kind=IncidentKind.STUCK, reason="it cannot be killed; the operating system holds it")
         code = channel.exited.result()
         return Ending(kind=kind, reason=f"{reason} ({in_words(code)})", code=code)
