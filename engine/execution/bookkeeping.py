@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -20,6 +21,8 @@ from engine.storage.journal import Journal
 from engine.storage.trail import Fact
 
 PREFIX = "booking/"
+AGAIN = 1.0
+"""Seconds after which what the disk refused is tried again."""
 SINCE_FACT = "bookings_since"
 
 
@@ -97,7 +100,7 @@ class Bookkeeper:
     def begin(self, since: int) -> None:
         """The account is seen for the first time."""
         self.since = since
-        self._journal.append_soon(Fact(SINCE_FACT, str(since))).add_done_callback(lambda written: written.exception())
+        self._write(Fact(SINCE_FACT, str(since)))
 
     def take(self, said: VenueBooking) -> Booking | None:
         """None for one that we have, or that is older than our knowledge of the account."""
@@ -116,10 +119,19 @@ class Bookkeeper:
             after_fills=self.fills,
         )
         # Not waited for: the venue tells it again after a crash.
-        self._journal.append_soon(_fact(booking)).add_done_callback(lambda written: written.exception())
+        self._write(_fact(booking))
         self._apply(booking)
         self.newest = max(self.newest, said.timestamp)
         return booking
+
+    def _write(self, fact: Fact) -> None:
+        """Some time later; what the disk refuses is tried again while the journal is open."""
+
+        def written(done: asyncio.Future[None]) -> None:
+            if not done.cancelled() and done.exception() is not None and not self._journal.is_closed:
+                asyncio.get_running_loop().call_later(AGAIN, self._write, fact)
+
+        self._journal.append_soon(fact).add_done_callback(written)
 
     async def transfer(self, symbol: str, sleeve: str) -> Decimal:
         """Give what the external sleeve holds in `symbol` to `sleeve`; the signed quantity that it was given.

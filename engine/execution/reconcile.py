@@ -54,6 +54,7 @@ class Reconciler:
         self._clock = clock
         self._life = round((life + LIFE_MARGIN) * NANOSECONDS)
         self._since: int | None = None
+        self._unfollowed: set[str] = set()
         self._looked: dict[str, int] = {}
         self._looked_for_exits: dict[str, int] = {}
         self._suspected: dict[str, tuple[float, tuple[Decimal, int]]] = {}
@@ -61,6 +62,8 @@ class Reconciler:
     async def orders(self) -> Findings:
         """Raises UnavailableError or CredentialsError when the venue cannot be asked."""
         book = self._ledger.book
+        for venue_order_id in list(self._unfollowed):
+            await self.follow(venue_order_id)
         await self.exits()
         before = [order for order in book.open if order.status is not OrderStatus.INTENT]
         listed = {order.client_order_id: order for order in await self._broker.open_orders()}
@@ -99,9 +102,13 @@ class Reconciler:
             self._look_again(order)
 
     async def follow(self, venue_order_id: str) -> None:
-        """Take in what took the place of an order. Raises as `exits` does."""
+        """Take in what took the place of an order. Raises as `exits` does; then the next round tries again, because an
+        order that is replaced is not asked for any more.
+        """
+        self._unfollowed.add(venue_order_id)
         for said in await line_of(self._broker, venue_order_id):
             self._ledger.take_order(said)
+        self._unfollowed.discard(venue_order_id)
 
     def _look_again(self, order: Order) -> None:
         looked = self._looked_for_exits.get(order.client_order_id, 0) + 1
@@ -212,7 +219,8 @@ class Reconciler:
         said = await self._broker.order_by_client_id(order.client_order_id)
         if said is not None:
             self._ledger.take_order(said)
-            await self.follow(said.replaced_by)
+            if said.replaced_by:
+                await self.follow(said.replaced_by)
             return True
         if order.replaces and not await self._can_come(order):
             self._ledger.change_state(order, OrderStatus.REJECTED, "The order that it was to replace had ended.")

@@ -71,7 +71,7 @@ class Day:
         found = audit(self.venue, self.life.core, self.watch.causes, self.people, self.reports)
         await self.life.stop()
         audit_journal(found, self.venue, self.life.core, self._path)
-        found.problems += self.watch.problems
+        found.problems += self.watch.problems + self.people.problems
         failures = [*self.life.failures, *self._loop.failures]
         found.problems += [f"something failed that nobody expected: {error!r}" for error in failures]
         return found

@@ -46,6 +46,8 @@ class People:
         self._life = life
         self._made = 0
         self._changed: list[str] = []
+        self.problems: list[str] = []
+        """What was told done and was not."""
 
     def do_something(self) -> None:
         getattr(self, f"_{self._random.choice(DEEDS)}")()
@@ -135,11 +137,25 @@ class People:
     def _cancel(self) -> None:
         """Sometimes by the id that an order had before it was changed, as a row says that is a moment old."""
         if self._changed and self._random.random() < 0.3:
-            self._cancel_one(self._random.choice(self._changed))
+            self._cancel_by_old_id(self._random.choice(self._changed))
             return
         working = self._life().core.ledger.book.open
         if working:
             self._cancel_one(self._random.choice(working).client_order_id)
+
+    def _cancel_by_old_id(self, key: str) -> None:
+        """It reaches what took the place of the order, where the engine has heard of that."""
+        record = self._venue.desk.find_client(key)
+        newest = None if record is None or record.replaced_by is None else self._venue.desk.find(record.replaced_by)
+        known = None if newest is None else self._life().core.ledger.book.get(newest.client_order_id)
+
+        def done() -> None:
+            self.cancelled.add(key)
+            if newest is not None and newest.is_open and known is not None and known.venue_order_id and known.replaces:
+                self.problems.append(f"{key} was cancelled, and {newest.client_order_id} in its place is still open")
+
+        self.deeds["cancel by an old id"] += newest is not None
+        self._do(lambda life: life.core.cancel(key), done)
 
     def _cancel_one(self, key: str) -> None:
         self.deeds["cancel"] += 1
