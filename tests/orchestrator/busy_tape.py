@@ -83,6 +83,9 @@ class TapeSource:
     def __init__(self, tape: Tape) -> None:
         self.name, self.error, self.reconnects, self.conflated = "tape", "", 0, 0
         self.state = SourceState.SUBSCRIBED
+        self.has_quotes = False
+        self.refused: set[str] = set()
+        self.shed: dict[str, int] = {}
         self.symbols: set[str] = set()
         self._batches: asyncio.Queue[Batch] = asyncio.Queue()
         self._batches.put_nowait(Batch(fresh=True))

@@ -7,15 +7,19 @@ import json
 import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from engine.clock import SystemClock
+from engine.config import load_settings
 from engine.domain.market import NANOSECONDS, Timeframe
 from engine.orchestrator import feeds
+from engine.orchestrator.capacity import CapacityDesk
 from engine.orchestrator.feeds import Feeds
 from engine.orchestrator.market import MarketMemory
 from engine.processes.autoscaler import ScalingLimits
+from engine.storage.market.address import MarketAddress
 from engine.streams.messages import Candles, Message
 from engine.views import Views
 from tests.orchestrator.busy_tape import SPEED, SYMBOLS, FeedWorkers, Tape
@@ -31,13 +35,15 @@ RATE = 20_000
 class World:
     """Feeds that are scaled, and how many prints each of the closed seconds has that they said."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
         self.said: defaultdict[tuple[str, int], list[int]] = defaultdict(list)
         self.tape, self.views, clock = Tape(), Views(), SystemClock()
         self.market = MarketMemory(self.views.quotes, clock)
         self.workers = FeedWorkers(self.tape, self._hear)
+        limits, database = ScalingLimits(), MarketAddress(path=str(folder / "market.db"))
+        capacity = CapacityDesk(load_settings(folder), limits, database, self.views, clock)
         self.feeds = Feeds(
-            SYMBOLS, ScalingLimits(), self.workers, self.market, self.views, self.workers.hear,
+            SYMBOLS, limits, capacity, self.workers, self.market, self.views, self.workers.hear,
             lambda name, symbols: (name, lambda: symbols(name)), clock, SPEED,
         )  # fmt: skip
 
@@ -61,11 +67,11 @@ class World:
 
 
 @pytest.fixture
-async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+async def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[World]:
     """One feed has all symbols, and has closed its first candles."""
     monkeypatch.setattr(feeds, "EVERY", 0.05)
     monkeypatch.setattr(feeds, "LEAD", 0.1)
-    world = World()
+    world = World(tmp_path)
     world.workers.add(("feed", lambda: SYMBOLS))
     await world.workers.start(["feed"])
     running = [asyncio.create_task(world.tape.run()), asyncio.create_task(world.feeds.run())]
