@@ -120,6 +120,7 @@ class OrderBook:
         if order is None:
             return None if self._may_be_exit(said) else self._find(said, now)
         before = _seen(order)
+        self._recognise(order, said)
         first_seen = not order.venue_order_id
         if first_seen:
             order.venue_order_id = said.venue_order_id
@@ -231,6 +232,17 @@ class OrderBook:
         self.add(order)
         return order
 
+    def _recognise(self, order: Order, said: VenueOrder) -> None:
+        """Somebody else's order turns out to have taken the place of one of ours, which the venue had not told of before.
+        What it filled meanwhile stays where it was booked.
+        """
+        old = self.by_venue_id(said.replaces) if said.replaces and order.foreign else None
+        if old is not None and not old.foreign:
+            succeed(order, old)
+            order.adopted_at = order.told_at
+            self.families.note(order)
+            self.note(order)
+
     def _may_be_exit(self, said: VenueOrder) -> bool:
         if said.client_order_id.startswith(self._prefix) or self.by_venue_id(said.replaces) is not None:
             return False
@@ -274,4 +286,5 @@ class OrderBook:
 
 def _seen(order: Order) -> tuple[object, ...]:
     """What makes a difference to anybody."""
-    return (order.status, order.filled_quantity, order.venue_order_id, order.average_fill_price, order.quantity)
+    told = (order.status, order.filled_quantity, order.venue_order_id, order.average_fill_price, order.quantity)
+    return (*told, order.foreign)
