@@ -61,6 +61,8 @@ class Day:
         self._market()
         for at in self.happenings.times:
             self._loop.call_at(at, self.happenings.act)
+        if (bell := self.happenings.bell) is not None:
+            self._loop.call_at(bell - 2.0, self._hurry)
         undertaker = self._house(self._undertaker())
         await asyncio.gather(*tasks)
         self.plan.calm()
@@ -134,6 +136,11 @@ class Day:
                     self._meddle()
                     if not life.is_dead:
                         life.connect()
+
+    def _hurry(self) -> None:
+        """The bell is about to ring."""
+        if not self.life.is_dead:
+            self.people.place_some(4)
 
     def _meddle(self) -> None:
         """What somebody else does to our orders while nobody hears of it can only be found by asking."""

@@ -7,6 +7,7 @@ from datetime import date, time, timedelta
 from decimal import Decimal
 from random import Random
 
+from engine.domain.market import NANOSECONDS
 from engine.domain.orders import OrderStatus
 from engine.exchange.corporate import CorporateAction, Kind
 from engine.exchange.sessions import DAY, AlwaysOpen, SessionDay, Sessions, at_new_york, new_york
@@ -62,6 +63,12 @@ class Happenings:
         self._done: Counter[str] = Counter()
         number = random.randint(1, 3) if random.random() < ACTIONS else 0
         self.times = sorted(random.uniform(8.0, 60.0) for _ in range(number))
+
+    @property
+    def bell(self) -> float | None:
+        """When it rings, in seconds of the day."""
+        hours = self._venue.venue.sessions
+        return (hours.next_close(START) - START) / NANOSECONDS if isinstance(hours, Bell) else None
 
     def act(self) -> None:
         random = self._random
