@@ -27,7 +27,7 @@ from tests.faults.watch import Watch
 SECONDS = 60.0
 CALM = 75.0
 """Virtual seconds after the last fault in which everything must come right by itself."""
-OUTSIDERS = 0.35
+OUTSIDERS = 0.42
 """The share of days in which somebody else trades in the account, half of them with every such order adopted."""
 
 
