@@ -39,10 +39,10 @@ async def store(database: Database) -> AsyncIterator[Store]:
 
 
 async def test_every_message_becomes_rows_of_its_table(database: Database, store: Store) -> None:
-    assert await store.write(one_of_each()) == 12
+    assert await store.write(one_of_each()) == 14
     assert {table: database.count(table) for table in KEYS} == {
         "stream_messages": 1, "normalized_data": 2, "realtime_candles": 2, "technical_indicators": 0,
-        "system_metrics": 6, "processing_results": 1,
+        "system_metrics": 8, "processing_results": 1,
     }  # fmt: skip
     assert database.query("SELECT symbol, timeframe, close FROM realtime_candles ORDER BY timestamp") == [
         "SPY|1m|1.5", "SPY|1m|1.6",
@@ -145,7 +145,7 @@ async def test_a_locked_file_is_told_as_away_and_the_batch_can_be_given_again(
         await store.write(one_of_each())
     other.execute("COMMIT")
     other.close()
-    assert await store.write(one_of_each()) == 12
+    assert await store.write(one_of_each()) == 14
     await store.close()
 
 
