@@ -70,12 +70,24 @@ class EmergencyStop:
         orders = await self._until_cancelled(cancelled)
         positions: Sequence[VenuePosition] | None = ()
         if flatten:
+            orders, positions = await self._flat()
+        return self._report(orders, positions)
+
+    async def _flat(self) -> tuple[Sequence[VenueOrder] | None, Sequence[VenuePosition] | None]:
+        """The open orders and positions that are left, None where the venue does not say.
+
+        Asked again when an order of which nobody knew was cleared up meanwhile: it may have been filled after the
+        venue told the positions.
+        """
+        while True:
+            unknown = {order.client_order_id for order in self._doubtful()}
             positions = await self._until_known(self._flattening.held, "positions")
             if positions:
                 await self._close_all(positions)
                 positions = await self._until_none(self._flattening.held, "open positions")
             orders = await self._ask(self._broker.open_orders, "open orders")
-        return self._report(orders, positions)
+            if unknown <= {order.client_order_id for order in self._doubtful()}:
+                return orders, positions
 
     def so_far(self) -> EmergencyReport:
         """While it runs."""
