@@ -44,6 +44,8 @@ class Bookkeeper:
         """Venue time of the newest booking; int nanoseconds UTC."""
         self.since = int(facts.get(SINCE_FACT, "0"))
         """Bookings before this time are part of what the account was when we first saw it; 0 = not seen yet."""
+        self._first_fill = 0
+        """Its time at the venue; 0 = we have not traded yet."""
         self._proof = Proof()
         self._external_known = False
         self._journal = journal
@@ -61,6 +63,7 @@ class Bookkeeper:
         With a `state` that belongs to them, only what came after it. Returns why it does not, where it does not.
         """
         wrong = ""
+        self._first_fill = min((fill.timestamp for fill in fills), default=0)
         if state is not None and not (wrong := objection(state, fills, self._known, self._positions.basis)):
             self._begin_with(state, fills)
         for fill in fills[self.fills :]:
@@ -70,6 +73,7 @@ class Bookkeeper:
         return wrong
 
     def count(self, fill: Fill) -> None:
+        self._first_fill = self._first_fill or fill.timestamp
         self._positions.apply(fill)
         self._proof.add([fill])
         self.fills += 1
@@ -97,10 +101,12 @@ class Bookkeeper:
         self._waiting = [booking for booking in self._waiting if booking.booking_id not in done]
         self._external_known = True
 
-    def begin(self, since: int) -> None:
-        """The account is seen for the first time."""
-        self.since = since
-        self._write(Fact(SINCE_FACT, str(since)))
+    def begin(self, now: int) -> None:
+        """The account is seen for the first time, or for the first time since we traded in it: a venue that answered
+        nothing else may have filled our orders before, and divided or joined those shares.
+        """
+        self.since = min(now, self._first_fill or now)
+        self._write(Fact(SINCE_FACT, str(self.since)))
 
     def take(self, said: VenueBooking) -> Booking | None:
         """None for one that we have, or that is older than our knowledge of the account."""
