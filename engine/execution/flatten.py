@@ -66,6 +66,7 @@ class Flattening:
                 break
             with contextlib.suppress(PaddockError):
                 await self._reconciler.orders()
+                await self._reconciler.bookings()  # before the two are made to agree, or they would count twice
                 found = {held.symbol: held for held in await self._broker.positions()}
                 position = found.get(symbol, msgspec.structs.replace(position, quantity=ZERO))
                 answered = True

@@ -16,6 +16,7 @@ from engine.broker.base import Broker
 from engine.clock import Clock
 from engine.domain.market import NANOSECONDS
 from engine.domain.orders import Order, OrderStatus
+from engine.execution.book import OrderBook
 from engine.execution.ledger import Ledger
 from engine.execution.succession import can_still_come, line_of
 from engine.portfolio.bookings import KINDS
@@ -54,7 +55,8 @@ class Reconciler:
         self._clock = clock
         self._life = round((life + LIFE_MARGIN) * NANOSECONDS)
         self._since: int | None = None
-        self._unfollowed: set[str] = set()
+        self._unfollowed = _without_successor(ledger.book)
+        """Orders by the venue's id, of which something took the place that we have not seen yet."""
         self._looked: dict[str, int] = {}
         self._looked_for_exits: dict[str, int] = {}
         self._suspected: dict[str, tuple[float, tuple[Decimal, int]]] = {}
@@ -241,3 +243,13 @@ class Reconciler:
         for said in line:
             self._ledger.take_order(said)
         return can_still_come(order, line)
+
+
+def _without_successor(book: OrderBook) -> set[str]:
+    """Such as were replaced just before the engine died: they are final, so that nothing else would ask for them."""
+    replaced = (order for order in book if order.status is OrderStatus.REPLACED and order.venue_order_id)
+    return {
+        order.venue_order_id
+        for order in replaced
+        if not any(successor.venue_order_id for successor in book.families.successors(order))
+    }
