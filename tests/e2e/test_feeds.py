@@ -39,6 +39,10 @@ async def listen(engine: TradingEngine, found: Seconds) -> None:
                     found[bar.symbol, bar.timestamp // NANOSECONDS] += 1
 
 
+def newest(found: Seconds, symbol: str) -> int:
+    return max((second for named, second in found if named == symbol), default=0)
+
+
 async def traded(engine: TradingEngine, first: int, last: int) -> set[tuple[str, int]]:
     """The seconds of stocks in which the exchange's own tape has a bar, by the feed's own builder."""
     address = engine._parts.venue.address
@@ -76,7 +80,8 @@ async def test_symbols_move_between_feeds_and_no_second_is_lost_or_said_twice(tm
         await until(lambda: len(engine.views.scaling) == 2, 60)
         await until(lambda: feeds(engine) == ["feed"], LONGEST)
         back = max(second for _, second in found)
-        await until(lambda: max(second for _, second in found) > back + 2, LONGEST)
+        # Each symbol: a feed that is reading what it missed says nothing meanwhile, and another may be ahead of it.
+        await until(lambda: all(newest(found, symbol) > back + 2 for symbol in engine._parts.settings.symbols), LONGEST)
         listening.cancel()
         expected = await traded(engine, first, back)
         said = {key: count for key, count in found.items() if first <= key[1] < back and not is_crypto(key[0])}

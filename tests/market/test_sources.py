@@ -128,7 +128,7 @@ async def test_what_is_printed_arrives_in_batches_each_print_once(teller: Teller
             await teller.more()
         await until(lambda: all(found.heard[symbol] for symbol in SYMBOLS))
         await assert_whole(found, teller)
-        assert found.line.error == ""
+        assert found.line.error in {"", "the recording has ended"}, "a recording may be over by now"
 
 
 @pytest.mark.parametrize("teller", LIVE, indirect=True)
