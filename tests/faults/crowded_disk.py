@@ -91,7 +91,9 @@ class Drill:
         self._files = installation
 
     async def refused(self) -> None:
-        await until(lambda: self._engine.check_order(_buy(1)).allowed, LONGEST)
+        await until(
+            lambda: all(self._engine.check_order(_buy(1, symbol)).allowed for symbol in ("AAPL", "SPY")), LONGEST
+        )
         await self._engine.place_order(_buy(5))
         resting = [await self._rest(number) for number in range(3)]
         self._disk.refuse()
@@ -179,8 +181,8 @@ async def _no_start(running: Callable[[], AbstractAsyncContextManager[Drill]]) -
         expect("move" not in error.remedy, f"a journal that is whole is to be put away: {error.message} {error.remedy}")
 
 
-def _buy(quantity: int) -> OrderRequest:
-    return OrderRequest(symbol="AAPL", side=Side.BUY, quantity=Decimal(quantity))
+def _buy(quantity: int, symbol: str = "AAPL") -> OrderRequest:
+    return OrderRequest(symbol=symbol, side=Side.BUY, quantity=Decimal(quantity))
 
 
 async def refused(work: Callable[[], Awaitable[Any]]) -> bool:
