@@ -139,19 +139,26 @@ def open_client(address: RedisAddress) -> Redis:
     from redis.backoff import NoBackoff
     from redis.retry import Retry
 
-    tls: dict[str, Any] = {"ssl": True, "ssl_ca_certs": address.tls_ca or None} if address.tls else {}
     return Redis(
-        host=address.host,
-        port=address.port,
-        db=address.database,
-        username=address.username or None,
-        password=address.password or None,
+        **connection_options(address),
         socket_timeout=address.timeout_s,
-        socket_connect_timeout=address.timeout_s,
         retry=Retry(NoBackoff(), 0),
         health_check_interval=0,
-        **tls,
     )
+
+
+def connection_options(address: RedisAddress) -> dict[str, Any]:
+    """Arguments of either of redis-py's clients, the blocking and the asynchronous one: where, as whom, how sealed."""
+    tls = {"ssl": True, "ssl_ca_certs": address.tls_ca or None} if address.tls else {}
+    return {
+        "host": address.host,
+        "port": address.port,
+        "db": address.database,
+        "username": address.username or None,
+        "password": address.password or None,
+        "socket_connect_timeout": address.timeout_s,
+        **tls,
+    }
 
 
 def explain(error: Exception, address: RedisAddress) -> tuple[str, str]:

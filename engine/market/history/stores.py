@@ -17,6 +17,7 @@ from engine.storage.lake.address import LakeAddress, open_lake
 from engine.storage.market.address import MarketAddress
 from engine.storage.market.reading import bar_reader
 from engine.streams.address import RedisAddress
+from engine.streams.redis import connection_options
 
 if TYPE_CHECKING:
     import redis.asyncio
@@ -59,13 +60,4 @@ def _client(address: RedisAddress) -> redis.asyncio.Redis:
     # Imported here because most installations have no Redis.
     import redis.asyncio
 
-    return redis.asyncio.Redis(
-        host=address.host,
-        port=address.port,
-        db=address.database,
-        username=address.username or None,
-        password=address.password or None,
-        ssl=address.tls,
-        ssl_ca_certs=(address.tls_ca or None) if address.tls else None,
-        socket_connect_timeout=address.timeout_s,
-    )
+    return redis.asyncio.Redis(**connection_options(address))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from engine.domain.errors import UnavailableError
 from engine.market.sources.shared import Arrival, SharedSource
 from engine.streams.address import RedisAddress
-from engine.streams.redis import explain
+from engine.streams.redis import connection_options, explain
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -86,15 +86,8 @@ def _open(address: RedisAddress) -> Redis:
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
 
-    tls: dict[str, Any] = {"ssl": True, "ssl_ca_certs": address.tls_ca or None} if address.tls else {}
     return Redis(
-        host=address.host,
-        port=address.port,
-        db=address.database,
-        username=address.username or None,
-        password=address.password or None,
+        **connection_options(address),
         socket_timeout=address.timeout_s + math.ceil(BLOCK_MS / 1e3),
-        socket_connect_timeout=address.timeout_s,
         retry=Retry(NoBackoff(), 0),
-        **tls,
     )
