@@ -7,7 +7,6 @@ import gc
 import itertools
 import logging
 from collections.abc import Coroutine
-from contextlib import AsyncExitStack
 from typing import Any
 
 import msgspec
@@ -24,7 +23,7 @@ from engine.market.sources.choice import SourceChoice, VenueAccess, open_sources
 from engine.processes.child import Child
 from engine.streams.address import HubAddress
 from engine.streams.messages import HISTORY_REQUEST, WATCH, Candles, FeedStatus, HistoryRequest, Message, Watch
-from engine.streams.transport import open_hub
+from engine.streams.transport import HubTransport, open_hub
 
 log = logging.getLogger("feed")
 
@@ -59,93 +58,129 @@ def collect_less() -> None:
 
 
 async def main(child: Child[Settings]) -> None:
-    settings, venue = child.settings, child.settings.venue
-    transport = open_hub(settings.hub, settings.name, child.clock)
+    transport = open_hub(child.settings.hub, child.settings.name, child.clock)
     await transport.start()
-    requests = transport.subscribe([HISTORY_REQUEST, WATCH])
-    access = VenueAccess(
+    try:
+        await FeedWorker(child, transport).run()
+    finally:
+        await transport.close()
+
+
+class FeedWorker:
+    """What the venue sends goes out on the hub; what is asked for there is followed and answered."""
+
+    def __init__(self, child: Child[Settings], transport: HubTransport) -> None:
+        settings = child.settings
+        self._child = child
+        self._transport = transport
+        self._requests = transport.subscribe([HISTORY_REQUEST, WATCH])
+        self._venue, self._make_sources = open_sources(
+            settings.sources,
+            _access(settings.venue, settings.feed),
+            lambda: self._feed.market_now(),
+            lambda now: self._feed.processor.normaliser.tell_time(now),
+        )
+        self._background: set[asyncio.Task[None]] = set()
+        self._messages = self._candles = 0
+        """As last told."""
+
+    async def run(self) -> None:
+        """Until the child is asked to stop. Raises what ends a source for good."""
+        settings, clock = self._child.settings, self._child.clock
+        async with open_history(clock, self._venue, settings.feed, settings.history) as past:
+            self._past = past
+            self._feed = feed = Feed(
+                settings.name, settings.feed, self._venue, self._publish, clock, self._make_sources, past,
+                settings.sessions,
+            )  # fmt: skip
+            self._indicators = LiveIndicators(feed.newest_closed, self._say, day_start)
+            self._following = Following(feed, self._indicators)
+            collect_less()
+            try:
+                await self._work()
+            finally:
+                await feed.close()
+
+    async def _work(self) -> None:
+        settings, feed = self._child.settings, self._feed
+        works = [
+            self._listen(), self._flush(), self._follow_market(), self._indicators.run(), feed.failed(),
+            self._child.stopping.wait(),
+        ]  # fmt: skip
+        tasks = [asyncio.create_task(work) for work in works]
+        place = settings.sources.recording or settings.venue.data_url
+        self._child.ready(f"{settings.feed}: {len(settings.symbols)} symbols from {place}")
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+        for task in done:
+            task.result()
+
+    def _publish(self, topic: str, message: Message) -> None:
+        if isinstance(message, FeedStatus):
+            looked = {figures.layer: (figures.hits, figures.hits + figures.misses) for figures in self._past.figures}
+            warm = (self._indicators.warm, self._indicators.series)
+            message = msgspec.structs.replace(message, history=looked, warm=warm)
+        self._say(topic, message)
+        if isinstance(message, Candles):
+            self._indicators.take(message.timeframe, message.bars)
+
+    def _say(self, topic: str, message: Message) -> None:
+        """But for what another feed has the word of."""
+        if (own := self._feed.tenure.ours(message, self._feed.tape_now)) is not None:
+            self._transport.publish(topic, own)
+
+    async def _listen(self) -> None:
+        await self._following.watch(self._child.settings.symbols)
+        async for batch in self._requests:
+            for delivery in batch:
+                message = delivery.message
+                if isinstance(message, HistoryRequest):
+                    self._spawn(self._feed.answer(message))
+                elif isinstance(message, Watch) and message.feed in ("", self._child.settings.name):
+                    await self._following.follow(message)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def _flush(self) -> None:
+        for round_ in itertools.count(1):
+            await asyncio.sleep(QUOTES_EVERY)
+            self._feed.flush_quotes()
+            if round_ % round(CANDLES_EVERY / QUOTES_EVERY) == 0:
+                self._feed.flush_candles()
+            if round_ % round(STATUS_EVERY / QUOTES_EVERY) == 0:
+                await self._tell_status()
+
+    async def _tell_status(self) -> None:
+        feed, child = self._feed, self._child
+        feed.flush_status()
+        await self._following.settle()
+        child.progress(feed.messages - self._messages)
+        child.produced(feed.closed_candles - self._candles)
+        self._messages, self._candles = feed.messages, feed.closed_candles
+        child.expect_progress(TWO_BARS if feed.owes_candles() else 0.0)
+
+    async def _follow_market(self) -> None:
+        for round_ in itertools.count(1):
+            await asyncio.sleep(MARKET_EVERY)
+            try:
+                await self._feed.refresh_market()
+                if round_ % DAY_EVERY == 0:
+                    await self._feed.refresh_day()
+            except UnavailableError as error:
+                log.warning("%s", error.message, extra={"remedy": error.remedy})
+
+
+def _access(venue: VenueAddress, feed: str) -> VenueAccess:
+    return VenueAccess(
         data_url=venue.data_url,
         trading_url=venue.trading_url,
         stocks=venue.stock_stream_url,
         crypto=venue.crypto_stream_url,
         key=venue.key,
         secret=venue.secret,
-        feed=settings.feed,
+        feed=feed,
     )
-    rest, make_sources = open_sources(
-        settings.sources, access, lambda: feed.market_now(), lambda now: feed.processor.normaliser.tell_time(now)
-    )
-    opened = AsyncExitStack()
-    past = await opened.enter_async_context(open_history(child.clock, rest, settings.feed, settings.history))
-
-    def publish(topic: str, message: Message) -> None:
-        if isinstance(message, FeedStatus):
-            looked = {figures.layer: (figures.hits, figures.hits + figures.misses) for figures in past.figures}
-            message = msgspec.structs.replace(message, history=looked, warm=(indicators.warm, indicators.series))
-        say(topic, message)
-        if isinstance(message, Candles):
-            indicators.take(message.timeframe, message.bars)
-
-    def say(topic: str, message: Message) -> None:
-        """But for what another feed has the word of."""
-        if (own := feed.tenure.ours(message, feed.tape_now)) is not None:
-            transport.publish(topic, own)
-
-    feed = Feed(settings.name, settings.feed, rest, publish, child.clock, make_sources, past, settings.sessions)
-    indicators = LiveIndicators(feed.newest_closed, say, day_start)
-    following = Following(feed, indicators)
-    background: set[asyncio.Task[None]] = set()
-
-    def spawn(work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        background.add(task)
-        task.add_done_callback(background.discard)
-
-    async def listen() -> None:
-        await following.watch(settings.symbols)
-        async for batch in requests:
-            for delivery in batch:
-                message = delivery.message
-                if isinstance(message, HistoryRequest):
-                    spawn(feed.answer(message))
-                elif isinstance(message, Watch) and message.feed in ("", settings.name):
-                    await following.follow(message)
-
-    async def flush() -> None:
-        counted, closed, round_ = 0, 0, 0
-        while True:
-            await asyncio.sleep(QUOTES_EVERY)
-            round_ += 1
-            feed.flush_quotes()
-            if round_ % round(CANDLES_EVERY / QUOTES_EVERY) == 0:
-                feed.flush_candles()
-            if round_ % round(STATUS_EVERY / QUOTES_EVERY) == 0:
-                feed.flush_status()
-                await following.settle()
-                child.progress(feed.messages - counted)
-                child.produced(feed.closed_candles - closed)
-                counted, closed = feed.messages, feed.closed_candles
-                child.expect_progress(TWO_BARS if feed.owes_candles() else 0.0)
-
-    async def follow_market() -> None:
-        for round_ in itertools.count(1):
-            await asyncio.sleep(MARKET_EVERY)
-            try:
-                await feed.refresh_market()
-                if round_ % DAY_EVERY == 0:
-                    await feed.refresh_day()
-            except UnavailableError as error:
-                log.warning("%s", error.message, extra={"remedy": error.remedy})
-
-    collect_less()
-    works = [listen(), flush(), follow_market(), indicators.run(), feed.failed(), child.stopping.wait()]
-    tasks = [asyncio.create_task(work) for work in works]
-    child.ready(f"{settings.feed}: {len(settings.symbols)} symbols from {settings.sources.recording or venue.data_url}")
-    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in tasks:
-        task.cancel()
-    await feed.close()
-    await opened.aclose()
-    await transport.close()
-    for task in done:
-        task.result()

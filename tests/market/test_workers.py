@@ -32,7 +32,8 @@ from engine.streams.messages import (
     Watch,
 )
 from engine.streams.transport import HubTransport, open_hub
-from engine.views import ProcessRow, Table
+from engine.tables import Table
+from engine.views import ProcessRow
 from tests.market.conftest import exchange
 from tests.storage.market_rows import signal as a_signal
 from tests.waiting import until
