@@ -14,7 +14,8 @@ from engine.domain.events import Severity
 from engine.installation import Installation
 from engine.observability.errors import ErrorBook
 from engine.preflight import checked
-from engine.views import ErrorRow, Table
+from engine.tables import Table
+from engine.views import ErrorRow
 
 
 def test_the_command_line_beats_the_environment_beats_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

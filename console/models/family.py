@@ -8,7 +8,7 @@ from typing import Any
 from PySide6.QtCore import QModelIndex, Qt
 
 from console.models.table import SORT_ROLE, Column, Index, Row, TableModel
-from engine.views import Table
+from engine.tables import Table
 
 
 class FamilyModel(TableModel[Row]):

@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor, QFont
 
 from console.models.table import ROW_ROLE, SORT_ROLE, Column, alignment
 from console.theme import font, tokens
-from engine.views import Table
+from engine.tables import Table
 
 Row = TypeVar("Row")
 Index = QModelIndex | QPersistentModelIndex

@@ -22,7 +22,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QColor
 
 from console.theme import tokens
-from engine.views import Table
+from engine.tables import Table
 
 Row = TypeVar("Row")
 Index = QModelIndex | QPersistentModelIndex

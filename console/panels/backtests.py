@@ -20,7 +20,7 @@ from console.widgets.table import TableView
 from console.widgets.ticket import Notify
 from engine.backtest.result import BacktestResult, BacktestSpec, BacktestTrade
 from engine.control import BacktestJob, EngineControl
-from engine.views import Table
+from engine.tables import Table
 
 SHARES = ("total_return", "cagr", "volatility", "max_drawdown", "win_rate", "exposure", "benchmark_return")
 FIRST = (

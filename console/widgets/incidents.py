@@ -12,7 +12,8 @@ from console.theme import mono
 from console.widgets.figures import Figures
 from console.widgets.layout import label, splitter
 from console.widgets.table import TableView
-from engine.views import IncidentRow, Table
+from engine.tables import Table
+from engine.views import IncidentRow
 
 
 class Incidents(QFrame):

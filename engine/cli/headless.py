@@ -14,7 +14,8 @@ from engine.config.settings import Settings
 from engine.domain.errors import PaddockError
 from engine.installation import Installation, folder_name
 from engine.orchestrator import TradingEngine
-from engine.views import ActivityRow, TableReader
+from engine.tables import TableReader
+from engine.views import ActivityRow
 
 EVERY = 0.25
 SUMMARY_EVERY = 30.0

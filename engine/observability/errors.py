@@ -12,7 +12,8 @@ import msgspec
 
 from engine.clock import Clock
 from engine.domain.events import Severity
-from engine.views import ErrorRow, Table
+from engine.tables import Table
+from engine.views import ErrorRow
 
 MAX_DETAIL = 8_000
 MAX_MESSAGE = 1_000

@@ -16,7 +16,8 @@ from engine.orchestrator.checks import Tell
 from engine.orchestrator.health import write_backup
 from engine.orchestrator.schedule import Schedule
 from engine.storage.backup.manifest import LAKE_LIST, Manifest
-from engine.views import HealthRow, Table
+from engine.tables import Table
+from engine.views import HealthRow
 
 log = logging.getLogger(__name__)
 

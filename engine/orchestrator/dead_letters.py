@@ -14,7 +14,8 @@ from engine.clock import Clock
 from engine.domain.errors import DataError, PaddockError
 from engine.domain.events import Event, ExecutionEvent, OrderEvent, RiskEvent, SignalEvent, SystemEvent
 from engine.storage.dead_letters import CAPACITY, DeadLetterFile, StoredLetter
-from engine.views import DeadLetterRow, Table
+from engine.tables import Table
+from engine.views import DeadLetterRow
 
 log = logging.getLogger(__name__)
 

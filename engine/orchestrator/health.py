@@ -10,7 +10,8 @@ from engine.bus import BusFigures
 from engine.orchestrator.components import Component, ComponentState
 from engine.orchestrator.market import MarketMemory
 from engine.streams.messages import FeedStatus, RecorderStatus
-from engine.views import BotRow, HealthRow, ProcessRow, Summary, Table
+from engine.tables import Table
+from engine.views import BotRow, HealthRow, ProcessRow, Summary
 
 QUIET = 3.0
 """Seconds without market data that are normal; at `SILENT` something is wrong."""

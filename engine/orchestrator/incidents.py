@@ -15,7 +15,8 @@ from engine.domain.errors import DataError
 from engine.domain.incidents import Incident, IncidentKind
 from engine.processes.states import ProcessState
 from engine.storage.incidents import CAPACITY, IncidentFile
-from engine.views import IncidentRow, ProcessSample, Table
+from engine.tables import Table
+from engine.views import IncidentRow, ProcessSample
 
 log = logging.getLogger(__name__)
 

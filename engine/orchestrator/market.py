@@ -23,7 +23,8 @@ from engine.streams.messages import (
     QuoteState,
     RecorderStatus,
 )
-from engine.views import QuoteRow, Table
+from engine.tables import Table
+from engine.views import QuoteRow
 
 BARS_KEPT = 1_000
 """Per symbol and timeframe; a chart asks the feed for what is older."""

@@ -21,7 +21,8 @@ from engine.processes.sampling import Sampler
 from engine.processes.specification import ProcessSpec
 from engine.processes.states import ProcessState
 from engine.processes.unit import Unit
-from engine.views import ProcessRow, ProcessSample, Table
+from engine.tables import Table
+from engine.views import ProcessRow, ProcessSample
 
 log = logging.getLogger(__name__)
 

@@ -23,7 +23,8 @@ from engine.processes.sampling import Sample
 from engine.processes.specification import ProcessSpec
 from engine.processes.speech import Speech
 from engine.processes.states import ProcessState, may_follow
-from engine.views import ProcessRow, Table
+from engine.tables import Table
+from engine.views import ProcessRow
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,8 @@ from engine.processes.events import ProcessEvent, StateChanged
 from engine.processes.specification import ProcessSpec
 from engine.processes.states import ProcessState as S
 from engine.processes.supervisor import Supervisor
-from engine.views import ProcessRow, Table
+from engine.tables import Table
+from engine.views import ProcessRow
 from tests.benchmarks import processes_cost as cost
 
 ROUNDS = 5

@@ -17,7 +17,8 @@ import psutil
 from engine.clock import SystemClock
 from engine.processes.specification import ProcessSpec
 from engine.processes.supervisor import Supervisor
-from engine.views import ProcessRow, Table
+from engine.tables import Table
+from engine.views import ProcessRow
 
 CHILD = """\
 import sys, time

@@ -16,7 +16,8 @@ from console.widgets.choices import remember
 from console.widgets.layout import label, splitter
 from console.widgets.table import TableView
 from console.window import Window
-from engine.views import QuoteRow, Table
+from engine.tables import Table
+from engine.views import QuoteRow
 
 pytestmark = pytest.mark.usefixtures("qapp")
 

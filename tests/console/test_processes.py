@@ -18,7 +18,8 @@ from console.tasks import Tasks
 from console.widgets.figures import Figures
 from console.widgets.table import TableView
 from console.widgets.tree import TreeView
-from engine.views import CapacityView, ProcessRow, Table
+from engine.tables import Table
+from engine.views import CapacityView, ProcessRow
 from tests.console.conftest import Run
 from tests.console.scripted_engine import ScriptedEngine
 from tests.waiting import until

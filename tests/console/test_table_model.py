@@ -10,7 +10,8 @@ from PySide6.QtTest import QAbstractItemModelTester
 
 from console.models.table import Column, FilteredModel, TableModel
 from console.panels.columns import position_columns
-from engine.views import QuoteRow, Table
+from engine.tables import Table
+from engine.views import QuoteRow
 
 pytestmark = pytest.mark.usefixtures("qapp")
 

@@ -18,7 +18,8 @@ from engine.orchestrator.backups import BackupDesk
 from engine.orchestrator.schedule import Schedule
 from engine.storage.backup import parts
 from engine.storage.backup.keep import backups
-from engine.views import HealthRow, Table
+from engine.tables import Table
+from engine.views import HealthRow
 from tests.storage.market_rows import NOW
 from tests.storage.test_journal import order, write
 from tests.waiting import until

@@ -10,7 +10,8 @@ from engine.domain.events import RiskEvent, Severity
 from engine.orchestrator.checks import Watch, ailments, risks
 from engine.orchestrator.health import write_bus
 from engine.risk.limits import Limits
-from engine.views import HealthRow, Table
+from engine.tables import Table
+from engine.views import HealthRow
 from tests.virtual_time import run_virtually
 
 LIMITS = Limits(max_position_share=0.10, max_gross_exposure=0.25)

@@ -31,7 +31,8 @@ from engine.domain.orders import Fill, Order, OrderType, Side, TimeInForce
 from engine.domain.portfolio import Account
 from engine.orchestrator.dead_letters import DeadLetterDesk
 from engine.storage.dead_letters import DeadLetterFile
-from engine.views import DeadLetterRow, Table
+from engine.tables import Table
+from engine.views import DeadLetterRow
 from tests.waiting import until
 
 

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from engine.clock import ManualClock
 from engine.domain.incidents import Figures, Incident, IncidentKind
 from engine.orchestrator.incidents import IncidentDesk
-from engine.views import IncidentRow, Table
+from engine.tables import Table
+from engine.views import IncidentRow
 
 CARD = Incident(
     key="1",

@@ -14,7 +14,8 @@ from engine.orchestrator.market import MarketMemory
 from engine.orchestrator.parts import Parts
 from engine.streams.base import Delivery
 from engine.streams.messages import FEED_GAPS, FEED_HEALTH, FeedStatus, Gap, Gaps, Quotes, QuoteState, StreamHealth
-from engine.views import HealthRow, QuoteRow, Table
+from engine.tables import Table
+from engine.views import HealthRow, QuoteRow
 
 
 def health(was: str, now: str) -> Delivery:

@@ -25,7 +25,8 @@ from engine.processes.registry import ChildRegistry
 from engine.processes.specification import ProcessSpec, RestartPolicy
 from engine.processes.states import ProcessState
 from engine.processes.supervisor import Supervisor
-from engine.views import ProcessRow, Table
+from engine.tables import Table
+from engine.views import ProcessRow
 from tests.faults.children.auditor import marked
 from tests.waiting import until
 

@@ -17,7 +17,8 @@ from engine.streams.base import Delivery
 from engine.streams.messages import WATCH, Watch
 from engine.streams.subscription import HubSubscription
 from engine.streams.transport import HubTransport, open_hub
-from engine.views import ProcessRow, Table
+from engine.tables import Table
+from engine.views import ProcessRow
 
 
 class Hub:

@@ -14,7 +14,8 @@ from engine.processes.guard import GUARD
 from engine.processes.lifeline import MARK, mark
 from engine.processes.states import ProcessState
 from engine.processes.supervisor import Supervisor
-from engine.views import ProcessRow, Table
+from engine.tables import Table
+from engine.views import ProcessRow
 from tests.faults.children.laws import LAW, LIVE
 
 EVERY = 0.25

@@ -21,7 +21,8 @@ from engine.processes.events import ProcessEvent, StateChanged
 from engine.processes.specification import ProcessSpec, RestartPolicy
 from engine.processes.states import ProcessState as S
 from engine.processes.supervisor import Supervisor
-from engine.views import ProcessRow, Table
+from engine.tables import Table
+from engine.views import ProcessRow
 from tests.faults.children.auditor import Auditor, marked
 from tests.faults.children.stalls import StallWatch
 from tests.faults.children.unruly import LEAK_BYTES, Settings

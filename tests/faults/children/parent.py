@@ -11,7 +11,8 @@ from engine.clock import SystemClock
 from engine.processes.lifeline import mark
 from engine.processes.registry import ChildRegistry
 from engine.processes.supervisor import Supervisor
-from engine.views import ProcessRow, Table
+from engine.tables import Table
+from engine.views import ProcessRow
 from tests.faults.children.chaos import Target, spec_of
 
 WORKERS = 3
