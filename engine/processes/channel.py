@@ -14,6 +14,7 @@ from typing import IO
 
 import msgspec
 
+from engine.processes.lifeline import new_life
 from engine.processes.spawning import KILL, signal_group, spawn, tell_end
 
 MAX_LINE = 64 * 1024
@@ -65,8 +66,9 @@ class Channel:
     ) -> Channel:
         """The child runs when this returns, and its `pid` is known. Raises UnavailableError."""
         line = msgspec.json.encode(settings) + b"\n"
-        channel = cls(spawn(arguments), on_line, on_skipped)
-        tell_end(channel._process, channel._ended)
+        life = new_life()
+        channel = cls(spawn(arguments, life), on_line, on_skipped)
+        tell_end(channel._process, life, channel._ended)
         channel.exited = asyncio.create_task(channel._run(line), name=f"child-{channel.pid}")
         return channel
 

@@ -1,4 +1,4 @@
-"""Keep one small process that ends our children's children when we are gone: see `engine.processes.orphan_reaper`.
+"""Keep one small process that ends what our children leave behind: see `engine.processes.orphan_reaper`.
 
 Children die with us by themselves, but what they started does not, and may have left their group.
 """
@@ -9,12 +9,15 @@ import logging
 import os
 import subprocess
 import sys
+from collections import deque
 from pathlib import Path
 
 from engine.processes import lifeline
 
 log = logging.getLogger(__name__)
 
+UNTOLD = 1_000
+"""Lives kept for the next such process while there is none; what is older ends with us."""
 _SCRIPT = Path(__file__).with_name("orphan_reaper.py")
 
 
@@ -23,6 +26,7 @@ class Guard:
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
+        self._untold: deque[str] = deque(maxlen=UNTOLD)
 
     @property
     def pid(self) -> int:
@@ -41,18 +45,41 @@ class Guard:
         except OSError as error:
             self._process = None
             log.warning("children's children may outlive a crash of Paddock until its next start: %s", error)
+        self._tell()
+
+    def end(self, life: str) -> None:
+        """A child is gone: have what it started ended wherever it is. Never waits; what cannot be told now is told by
+        the next `ensure` or `end`.
+        """
+        self._untold.append(life)
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._process is None or self._process.stdin is None:
+            return
+        while self._untold:
+            try:
+                os.write(self._process.stdin.fileno(), f"{self._untold[0]}\n".encode())
+            except OSError:  # it is dead, or does not listen
+                return
+            self._untold.popleft()
 
 
 def _start() -> subprocess.Popen[bytes]:
-    """Without our mark, by which it would end itself, and without `site`, which would cost it most of its time."""
-    return subprocess.Popen(
+    """Without our marks, by which it would end itself, and without `site`, which would cost it most of its time."""
+    ours = {lifeline.MARK, lifeline.LIFE}
+    process = subprocess.Popen(
         [sys.executable, "-I", "-S", str(_SCRIPT), str(os.getpid()), lifeline.mark()],
+        bufsize=0,
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
-        env={name: value for name, value in os.environ.items() if name != lifeline.MARK},
+        env={name: value for name, value in os.environ.items() if name not in ours},
     )
+    assert process.stdin is not None
+    os.set_blocking(process.stdin.fileno(), False)
+    return process
 
 
 GUARD = Guard()

@@ -1,8 +1,9 @@
 """How a child learns that its parent is gone or wants it to end, even while its own event loop is stuck.
 
 Layers: Linux kills it when its parent dies; everywhere a thread ends it after the end of stdin, at once when the parent is
-gone; what it started is ended by a process that outlives the parent (`engine.processes.guard`); and what is left even
-then is found by the mark in its environment at the next start (`engine.processes.registry`).
+gone; what it started is ended, after its own end or the parent's, by a process that outlives the parent
+(`engine.processes.guard`); and what is left even then is found by the mark in its environment at the next start
+(`engine.processes.registry`).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import functools
+import itertools
 import os
 import secrets
 import signal
@@ -18,16 +20,24 @@ import threading
 
 MARK = "PADDOCK_STARTED_BY"
 """Environment variable `PID:TOKEN`: who started this process, and a random mark of that run. It is no secret."""
+LIFE = "PADDOCK_LIFE"
+"""Environment variable `MARK:NUMBER`: in which life of which child this process was started."""
 GRACE = 8.0
 """Seconds that a child which was told to stop may take before it ends itself."""
 LOOK = 0.1
 """Seconds between two looks for the parent meanwhile."""
 _PR_SET_PDEATHSIG = 1
+_lives = itertools.count(1)
 
 
 def mark() -> str:
     """Ours, for the environment of what we start."""
     return _mark(os.getpid())
+
+
+def new_life() -> str:
+    """Of the next child that we start, and of everything that it starts."""
+    return f"{mark()}:{next(_lives)}"
 
 
 @functools.cache

@@ -12,7 +12,8 @@ import threading
 from collections.abc import Sequence
 
 from engine.domain.errors import UnavailableError
-from engine.processes.lifeline import MARK, mark
+from engine.processes.guard import GUARD
+from engine.processes.lifeline import LIFE, MARK, mark
 
 if sys.platform == "win32":
     from engine.processes.windows_job import join_job
@@ -22,10 +23,11 @@ else:
     KILL = signal.SIGKILL
 
 
-def spawn(arguments: Sequence[str]) -> subprocess.Popen[bytes]:
+def spawn(arguments: Sequence[str], life: str) -> subprocess.Popen[bytes]:
     """A process of a session and group of its own, with a pipe to each standard stream, ready for an event loop.
 
     It is there when this returns; asyncio's own way lets it run for several rounds of the loop before it tells its pid.
+    Whatever it starts carries `life`, of `lifeline.new_life()`, in its environment.
     Call it in a thread that lives as long as this process: on Linux a child dies with the thread that spawned it.
     Raises UnavailableError when the system cannot start it.
     """
@@ -38,7 +40,7 @@ def spawn(arguments: Sequence[str]) -> subprocess.Popen[bytes]:
             # Of its own, so that a flood on it does not hold up the heartbeats.
             stderr=subprocess.PIPE,
             start_new_session=True,
-            env={**os.environ, MARK: mark()},
+            env={**os.environ, MARK: mark(), LIFE: life},
         )
         if sys.platform == "win32":
             join_job(process.pid)
@@ -50,21 +52,24 @@ def spawn(arguments: Sequence[str]) -> subprocess.Popen[bytes]:
         ) from None
 
 
-def tell_end(process: subprocess.Popen[bytes], ended: asyncio.Event) -> None:
-    """Set `ended` of the running loop when the process itself has ended; what it started may hold its pipes for ever."""
+def tell_end(process: subprocess.Popen[bytes], life: str, ended: asyncio.Event) -> None:
+    """Set `ended` of the running loop when the process itself has ended; what it started may hold its pipes for ever, and
+    is ended, too: its group at once, and what has left it as soon as the guard has found it.
+    """
     try:
         watched = _watched(process.pid)
     except OSError:  # another system than Linux, or an old one, or no file is left to be opened
-        _tell_from_thread(process, ended)
+        _tell_from_thread(process, life, ended)
         return
     loop = asyncio.get_running_loop()
 
     def reap() -> None:
         loop.remove_reader(watched)
         os.close(watched)
-        # What it started must not outlive it. While it is not reaped, its number can be no other group's.
+        # While it is not reaped, its number can be no other group's.
         signal_group(process, KILL)
         process.wait()
+        GUARD.end(life)
         ended.set()
 
     loop.add_reader(watched, reap)
@@ -77,14 +82,18 @@ def _watched(pid: int) -> int:
     raise OSError("only Linux has such descriptors")
 
 
-def _tell_from_thread(process: subprocess.Popen[bytes], ended: asyncio.Event) -> None:
+def _tell_from_thread(process: subprocess.Popen[bytes], life: str, ended: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
+
+    def tell() -> None:
+        GUARD.end(life)
+        ended.set()
 
     def wait() -> None:
         process.wait()
         signal_group(process, KILL)
         with contextlib.suppress(RuntimeError):  # the loop is closed, and nobody asks any more
-            loop.call_soon_threadsafe(ended.set)
+            loop.call_soon_threadsafe(tell)
 
     threading.Thread(target=wait, name=f"wait-{process.pid}", daemon=True).start()
 

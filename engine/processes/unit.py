@@ -151,7 +151,7 @@ class Unit:
             if self.state is ProcessState.STUCK:
                 self._report(ending, self._clock.monotonic() - started)
                 return
-            self.row.pid, self.row.started_at = 0, 0.0
+            self._gone()
             self.row.last_exit = ending.reason
             if not await self._after(ending, self._clock.monotonic() - started):
                 return
@@ -186,6 +186,12 @@ class Unit:
         self.publish()
         self._on_spawn()
 
+    def _gone(self) -> None:
+        """What a dead process said of itself is no longer true."""
+        row = self.row
+        row.pid, row.started_at, row.detail = 0, 0.0, ""
+        row.progress, row.last_progress, row.last_heartbeat = 0, 0.0, 0.0
+
     def _stuck(self, channel: Channel, reason: str) -> None:
         """Nobody waits for it; when the system lets it go after all, it is stopped."""
         self._change(ProcessState.STUCK, reason, "Restart this computer when it does not go away by itself.")
@@ -194,7 +200,7 @@ class Unit:
 
     def _released(self, exited: asyncio.Task[int]) -> None:
         if self.state is ProcessState.STUCK and not exited.cancelled():
-            self.row.pid, self.row.started_at = 0, 0.0
+            self._gone()
             self._change(ProcessState.STOPPED, "the operating system has let it go")
 
     async def _back_off(self, ending: Ending, lived: float) -> bool:

@@ -120,16 +120,28 @@ async def test_what_a_child_started_goes_with_it(stage: Stage) -> None:
     assert ProcessState.UNRESPONSIVE not in stage.states(), "its end is seen though a grandchild holds its pipes"
 
 
-async def test_a_grandchild_that_left_the_group_does_not_hide_the_end(stage: Stage) -> None:
+async def test_a_grandchild_that_left_the_group_does_not_hide_the_end_and_ends_with_its_own_parent(
+    stage: Stage,
+) -> None:
     stage.add("detached")
     await stage.supervisor.start(["child"])
     await stage.reaches(ProcessState.RUNNING)
+    first = psutil.Process(int(stage.row().detail))
     os.kill(stage.row().pid, signal.SIGKILL)
     await stage.reaches(ProcessState.BACKOFF)
     assert ProcessState.UNRESPONSIVE not in stage.states()
+    await stage.reaches(ProcessState.RUNNING)
+    await until(lambda: not _runs(first), ORPHANS_LAST)
+    second = psutil.Process(int(stage.row().detail))
+    assert _runs(second), "what belongs to the life that followed is left alone"
     await stage.supervisor.stop(["child"])
-    for process in marked():
-        process.kill()
+    await until(lambda: not _runs(second), ORPHANS_LAST)
+
+
+def _runs(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    return False
 
 
 async def test_a_crash_loop_ends_in_fatal_and_a_person_can_start_it_again(stage: Stage) -> None:

@@ -122,6 +122,10 @@ def _is_zombie(pid: int) -> bool:
         return False
 
 
+def runs(pid: int) -> bool:
+    return psutil.pid_exists(pid) and not _is_zombie(pid)
+
+
 def marked(wanted: str = "") -> list[psutil.Process]:
     """Every process that carries the mark of a console (our own by default), its children's children included."""
     wanted = wanted or mark()

@@ -23,7 +23,7 @@ from engine.processes.states import ProcessState as S
 from engine.processes.supervisor import Supervisor
 from engine.tables import Table
 from engine.views import ProcessRow
-from tests.faults.children.auditor import Auditor, marked
+from tests.faults.children.auditor import Auditor, marked, runs
 from tests.faults.children.stalls import StallWatch
 from tests.faults.children.unruly import LEAK_BYTES, Settings
 
@@ -44,6 +44,8 @@ class Report(msgspec.Struct, kw_only=True):
     """Incidents by the fault that was under way."""
     steps: dict[str, int]
     worst_stall_ms: float
+    """Of the loop, without the time in which the system gave us no CPU; `worst_late_ms` with it. See `stalls`."""
+    worst_late_ms: float
     problems: list[str]
 
 
@@ -87,6 +89,13 @@ class Target:
                 self.changed.clear()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self.changed.wait(), 0.1)
+
+    async def outlived(self, pid: int) -> None:
+        """By `pid`, which it had started, for no longer than it may be. Raises AssertionError."""
+        began = time.perf_counter()
+        while runs(pid):
+            assert time.perf_counter() - began < ORPHANS_LAST, f"process {pid} outlived {self.name}"
+            await asyncio.sleep(0.05)
 
     async def passes(self, state: S) -> None:
         await self.until(lambda: state in self.seen)
@@ -140,6 +149,19 @@ async def _fork_and_die(target: Target) -> None:
     await _given_up_or_mended(target)
 
 
+async def _fork_away_and_die(target: Target) -> None:
+    """No signal to the group finds what it started; it has to be gone in time all the same."""
+    pid, away = target.row.pid, ""
+    target.order("fork away")
+    await target.until(lambda: target.row.detail.startswith("away ") or target.row.pid != pid)
+    if target.row.pid == pid:
+        away = target.row.detail
+    target.kill(signal.SIGKILL)
+    await _given_up_or_mended(target)
+    if away:
+        await target.outlived(int(away.removeprefix("away ")))
+
+
 async def _die_while_starting(target: Target) -> None:
     target.die_at_next_start()
     await target.restart()
@@ -179,6 +201,7 @@ FAULTS: dict[str, Callable[[Target], Awaitable[None]]] = {
     "spew": _spew,
     "crash": _crash,
     "fork and die": _fork_and_die,
+    "fork away and die": _fork_away_and_die,
     "die while starting": _die_while_starting,
     "refuse to die": _refuse_to_die,
     **{f"exit {code}": exits(code) for code in RESERVED},
@@ -228,6 +251,8 @@ async def run(faults: int, seed: int, folder: Path, heartbeat_timeout: float = H
                 await FAULTS[fault](target)
             except TimeoutError:
                 auditor.problems.append(f"{target.name}: {fault} was not noticed; seen {sorted(target.seen)}")
+            except AssertionError as error:
+                auditor.problems.append(f"{fault}: {error}")
         await target.runs()
 
     await asyncio.gather(*(strike(target) for target in targets.values()))
@@ -239,8 +264,8 @@ async def run(faults: int, seed: int, folder: Path, heartbeat_timeout: float = H
     await _look_for_orphans(auditor)
     return Report(
         faults=sum(struck.values()), seconds=round(time.perf_counter() - began, 1), struck=dict(sorted(struck.items())),
-        ends=dict(sorted(ends.items())), steps=dict(sorted(auditor.steps.items())), worst_stall_ms=round(stalls.worst * 1_000, 1),
-        problems=auditor.problems,
+        ends=dict(sorted(ends.items())), steps=dict(sorted(auditor.steps.items())), worst_stall_ms=round(stalls.own * 1_000, 1),
+        worst_late_ms=round(stalls.late * 1_000, 1), problems=auditor.problems,
     )  # fmt: skip
 
 

@@ -82,7 +82,8 @@ def _fork(child: Child[Settings]) -> None:
 
 def _fork_away(child: Child[Settings]) -> None:
     """Out of the group, where no signal to the group finds it."""
-    subprocess.Popen(["sleep", "1000"], start_new_session=True)
+    away = subprocess.Popen(["sleep", "1000"], start_new_session=True)
+    child.detail(f"away {away.pid}")
 
 
 def _refuse_to_die(child: Child[Settings]) -> None:
