@@ -95,10 +95,10 @@ def _carriers(wanted: Set[bytes]) -> Iterator[tuple[int, bytes]]:
 
 
 def _in_proc(wanted: Set[bytes]) -> Iterator[tuple[int, bytes]]:
-    for name in filter(str.isdecimal, os.listdir(_PROC)):
+    for folder in _PROC.glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            for entry in wanted & set((_PROC / name / "environ").read_bytes().split(b"\0")):
-                yield int(name), entry
+            for entry in wanted & set((folder / "environ").read_bytes().split(b"\0")):
+                yield int(folder.name), entry
 
 
 def _by_ps(wanted: Set[bytes]) -> Iterator[tuple[int, bytes]]:

@@ -27,7 +27,6 @@ from engine.processes.states import ProcessState
 from engine.processes.supervisor import Supervisor
 from engine.tables import Table
 from engine.views import ProcessRow
-from tests.faults.children.auditor import marked
 from tests.waiting import until
 
 COMMAND = (sys.executable, "-m", "tests.processes.worker")
