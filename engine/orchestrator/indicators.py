@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable
 
 from engine.domain.market import IndicatorValues, Timeframe
+from engine.orchestrator.timeline import Timeline
 
 KEPT = 1_000
 """Per symbol and timeframe."""
@@ -13,23 +13,17 @@ KEPT = 1_000
 
 class IndicatorMemory:
     def __init__(self) -> None:
-        self._kept: dict[tuple[str, Timeframe], OrderedDict[int, IndicatorValues]] = {}
+        self._kept: dict[tuple[str, Timeframe], Timeline[IndicatorValues]] = {}
 
     def take(self, timeframe: Timeframe, values: Iterable[IndicatorValues]) -> None:
         """New ones, and those of revised bars, which replace what was."""
         for one in values:
-            kept = self._kept.setdefault((one.symbol, timeframe), OrderedDict())
-            newest = next(reversed(kept), one.timestamp)
-            kept[one.timestamp] = one
-            if one.timestamp < newest:
-                kept = self._kept[one.symbol, timeframe] = OrderedDict(sorted(kept.items()))
-            if len(kept) > KEPT:
-                kept.popitem(last=False)
+            self._kept.setdefault((one.symbol, timeframe), Timeline(KEPT)).put(one.timestamp, one)
 
     def of(self, symbol: str, timeframe: Timeframe, after: int) -> list[IndicatorValues]:
         """Those of bars that start at or after `after`, oldest first."""
-        kept = self._kept.get((symbol, timeframe), OrderedDict())
-        return [values for at, values in kept.items() if at >= after]
+        kept = self._kept.get((symbol, timeframe))
+        return kept.since(after) if kept is not None else []
 
     def forget(self, symbol: str) -> None:
         for key in [key for key in self._kept if key[0] == symbol]:

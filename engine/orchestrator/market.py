@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 
 from engine.clock import Clock, IdFactory
@@ -11,6 +10,7 @@ from engine.domain.errors import UnavailableError
 from engine.domain.market import Bar, Timeframe
 from engine.orchestrator.gaps import GapMemory
 from engine.orchestrator.indicators import IndicatorMemory
+from engine.orchestrator.timeline import Timeline
 from engine.streams.messages import (
     HISTORY_REQUEST,
     Candles,
@@ -40,7 +40,7 @@ class MarketMemory:
         self._quotes = quotes
         self._clock = clock
         self._received: dict[str, float] = {}
-        self._bars: dict[tuple[str, Timeframe], OrderedDict[int, Bar]] = {}
+        self._bars: dict[tuple[str, Timeframe], Timeline[Bar]] = {}
         self.indicators = IndicatorMemory()
         self.feeds: dict[str, FeedStatus] = {}
         self.gaps = GapMemory()
@@ -78,15 +78,7 @@ class MarketMemory:
     def bars(self, symbol: str, timeframe: Timeframe, after: int) -> list[Bar]:
         """Those that start at or after `after`, oldest first; the last may still grow."""
         found = self._bars.get((symbol, timeframe))
-        if not found:
-            return []
-        wanted: list[Bar] = []
-        for timestamp in reversed(found):
-            if timestamp < after:
-                break
-            wanted.append(found[timestamp])
-        wanted.reverse()
-        return wanted
+        return found.since(after) if found is not None else []
 
     @property
     def age(self) -> float:
@@ -121,14 +113,7 @@ class MarketMemory:
             if bar.revision and bar.closed:
                 self.revised += 1
                 self.last_revised = bar
-            key = (bar.symbol, bar.timeframe)
-            kept = self._bars.setdefault(key, OrderedDict())
-            newest = next(reversed(kept), bar.timestamp)
-            kept[bar.timestamp] = bar
-            if bar.timestamp < newest:
-                kept = self._bars[key] = OrderedDict(sorted(kept.items()))
-            if len(kept) > BARS_KEPT:
-                kept.popitem(last=False)
+            self._bars.setdefault((bar.symbol, bar.timeframe), Timeline(BARS_KEPT)).put(bar.timestamp, bar)
 
     def forget(self, symbol: str) -> None:
         self._quotes.remove(symbol)

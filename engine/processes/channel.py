@@ -31,15 +31,6 @@ DRAIN_WAIT = 0.5
 REAP_WAIT = 5.0
 
 
-class _Input(asyncio.BaseProtocol):
-    """Knows whether its pipe is still open; to abort one that is not fails inside asyncio."""
-
-    is_open = True
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.is_open = False
-
-
 class Channel:
     """A running child. `on_line` gets each line of stdout and stderr, without its newline, `on_skipped` the number of
     lines of a flood that nobody looked at.
@@ -53,7 +44,7 @@ class Channel:
         self._on_line = on_line
         self._on_skipped = on_skipped
         self._input_ended = False
-        self._input: tuple[asyncio.WriteTransport, _Input] | None = None
+        self._input: asyncio.WriteTransport | None = None
         self.exited: asyncio.Task[int]
 
     @classmethod
@@ -80,7 +71,7 @@ class Channel:
         """Close stdin: the polite way to ask for the end."""
         self._input_ended = True
         if self._input is not None:
-            self._input[0].close()
+            self._input.close()
 
     def send(self, number: signal.Signals) -> None:
         """To the child and everything it started."""
@@ -128,16 +119,23 @@ class Channel:
             for reader in readers:
                 reader.cancel()
             await asyncio.gather(*readers, return_exceptions=True)
-            if self._input is not None and self._input[1].is_open:
-                self._input[0].abort()
+            self._drop_input()
         return self._process.returncode
 
     async def _speak(self, settings: bytes) -> None:
         loop = asyncio.get_running_loop()
-        self._input = transport, _ = await loop.connect_write_pipe(_Input, self._process.stdin)
-        transport.write(settings)
+        self._input, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, self._process.stdin)
+        self._input.write(settings)
         if self._input_ended:
-            transport.close()
+            self._input.close()
+
+    def _drop_input(self) -> None:
+        """Something may still hold its other end. One that has nothing to write and is closing is about to be closed by
+        asyncio, which fails when it is told to a second time.
+        """
+        pipe = self._input
+        if pipe is not None and not (pipe.is_closing() and not pipe.get_write_buffer_size()):
+            pipe.abort()
 
     async def _read(self, pipe: IO[bytes] | None) -> None:
         loop = asyncio.get_running_loop()

@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -47,6 +48,10 @@ class Auditor:
             self.problems.append(f"{event.name}: {event.old} → {event.new}, known as {known}")
         self._states[event.name] = event.new
         self.steps[f"{event.old} → {event.new}"] += 1
+
+    def failed(self, said: dict[str, Any]) -> None:
+        """In the event loop, where nobody could catch it."""
+        self.problems.append(f"{said.get('message')}: {said.get('exception')!r}")
 
     async def run(self, supervisor: Supervisor) -> None:
         looks = 0

@@ -230,6 +230,7 @@ async def run(faults: int, seed: int, folder: Path, heartbeat_timeout: float = H
         elif isinstance(event, Incident):
             ends[f"{targets[event.process].fault}: {event.kind}"] += 1
 
+    asyncio.get_running_loop().set_exception_handler(lambda _, said: auditor.failed(said))
     supervisor = Supervisor(table, SystemClock(), log_folder=folder / "logs", on_event=hear, seed=seed)
     for number in range(WORKERS):
         name = f"worker-{number}"
