@@ -1,6 +1,7 @@
 """Alpaca through alpaca-py: the Broker for demo, paper and live.
 
-Orders, cancels and reads have a thread and a connection each, so that a submit that hangs cannot hold up a cancel.
+Orders, cancels and reads have threads and connections of their own, and the first two several, so that a request that
+hangs holds up neither a cancel nor an order that closes a position.
 Amounts travel as strings, because alpaca-py's own request models turn them into floats.
 """
 
@@ -27,6 +28,7 @@ from engine.broker.base import (
 )
 from engine.broker.limiter import RateLimiter, Use
 from engine.broker.outcomes import as_unavailable
+from engine.broker.pool import Pool
 from engine.broker.session import READ_TIMEOUT, Requests, Session
 from engine.clock import Clock
 from engine.domain.errors import UnavailableError
@@ -38,6 +40,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+ORDER_CONNECTIONS = CANCEL_CONNECTIONS = 4
 READ_ATTEMPTS = 3
 READ_PAUSE = 0.5
 CANCEL_ATTEMPTS = 3
@@ -64,8 +67,8 @@ class AlpacaBroker:
         self.skipped = 0
         """Orders in the venue's lists that could not be read: foreign ones of kinds we do not know."""
         connect = connect or (lambda name, timeout: Session(address, name, clock, timeout))
-        self._orders = connect("orders", read_timeout)
-        self._cancels = connect("cancels", min(read_timeout, CANCEL_TIMEOUT))
+        self._orders = Pool(lambda: connect("orders", read_timeout), ORDER_CONNECTIONS)
+        self._cancels = Pool(lambda: connect("cancels", min(read_timeout, CANCEL_TIMEOUT)), CANCEL_CONNECTIONS)
         self._reads = connect("reads", read_timeout)
         self._limiter = RateLimiter(clock, per_minute)
 

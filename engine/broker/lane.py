@@ -26,6 +26,14 @@ class Lane:
         self._calls: queue.Queue[tuple[Future[Any], Callable[[], Any]] | None] = queue.Queue(MOST_WAITING)
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._closed = False
+        # Each is written by one thread alone.
+        self._taken = 0
+        self._ended = 0
+
+    @property
+    def busy(self) -> int:
+        """How many calls wait or run, also such as nobody waits for any more."""
+        return self._taken - self._ended
 
     async def run(self, call: Callable[[], Any]) -> Any:
         """What the call returns or raises. Raises NotSentError when the lane is closed or too many calls wait."""
@@ -38,6 +46,7 @@ class Lane:
             self._calls.put_nowait((future, call))
         except queue.Full:
             raise NotSentError(f"{MOST_WAITING} requests wait for the venue already.", "It is tried again.") from None
+        self._taken += 1
         return await asyncio.wrap_future(future)
 
     def close(self) -> None:
@@ -53,12 +62,16 @@ class Lane:
 
     def _work(self) -> None:
         while (waiting := self._calls.get()) is not None:
-            future, call = waiting
-            if not future.set_running_or_notify_cancel():
-                continue
-            try:
-                result = call()
-            except BaseException as error:
-                future.set_exception(error)
-            else:
-                future.set_result(result)
+            _make(*waiting)
+            self._ended += 1
+
+
+def _make(future: Future[Any], call: Callable[[], Any]) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        result = call()
+    except BaseException as error:
+        future.set_exception(error)
+    else:
+        future.set_result(result)

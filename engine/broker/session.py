@@ -25,6 +25,9 @@ class Requests(Protocol):
 
     latencies: deque[float]
 
+    @property
+    def busy(self) -> int: ...
+
     async def warm_up(self) -> None: ...
 
     async def request(self, method: str, path: str, data: dict[str, Any] | None = None) -> Any: ...
@@ -43,6 +46,11 @@ class Session:
         self._timeout = (CONNECT_TIMEOUT, read_timeout)
         self._lane = Lane(f"broker-{name}")
         self._client: Any = None
+
+    @property
+    def busy(self) -> int:
+        """How many requests wait or are under way, also such as their callers have given up."""
+        return self._lane.busy
 
     async def warm_up(self) -> None:
         await self._lane.run(self._connect)

@@ -85,6 +85,7 @@ class OrderBook:
         else:
             self._open.pop(key, None)
             group.pop(key, None)
+        self.families.note_state(order)
         self.touched.add(order.symbol)
 
     @property

@@ -42,8 +42,8 @@ class Bookkeeper:
         """How many were counted."""
         self.newest = 0
         """Venue time of the newest booking; int nanoseconds UTC."""
-        self.since = int(facts.get(SINCE_FACT, "0"))
-        """Bookings before this time are part of what the account was when we first saw it; 0 = not seen yet."""
+        self._seen = int(facts.get(SINCE_FACT, "0"))
+        """When the account was first seen; int nanoseconds UTC, 0 = not yet."""
         self._first_fill = 0
         """Its time at the venue; 0 = we have not traded yet."""
         self._proof = Proof()
@@ -73,7 +73,7 @@ class Bookkeeper:
         return wrong
 
     def count(self, fill: Fill) -> None:
-        self._first_fill = self._first_fill or fill.timestamp
+        self._first_fill = min(self._first_fill or fill.timestamp, fill.timestamp)
         self._positions.apply(fill)
         self._proof.add([fill])
         self.fills += 1
@@ -102,11 +102,18 @@ class Bookkeeper:
         self._external_known = True
 
     def begin(self, now: int) -> None:
-        """The account is seen for the first time, or for the first time since we traded in it: a venue that answered
-        nothing else may have filled our orders before, and divided or joined those shares.
+        """The account is seen for the first time."""
+        self._seen = now
+        self._write(Fact(SINCE_FACT, str(now)))
+
+    @property
+    def since(self) -> int:
+        """Bookings before this time are part of what the account was when we first saw it; 0 = not seen yet.
+
+        Never later than the first fill that we count, whenever we hear of it: what was divided or joined after it were
+        shares that we know.
         """
-        self.since = min(now, self._first_fill or now)
-        self._write(Fact(SINCE_FACT, str(self.since)))
+        return min(self._seen, self._first_fill or self._seen)
 
     def take(self, said: VenueBooking) -> Booking | None:
         """None for one that we have, or that is older than our knowledge of the account."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TypeVar
 
 from engine.broker.base import Broker, VenueOrder
@@ -16,9 +17,11 @@ from engine.clock import Clock
 from engine.control import EmergencyReport
 from engine.domain.errors import PaddockError
 from engine.domain.market import NANOSECONDS
-from engine.domain.orders import Order
+from engine.domain.orders import Order, OrderStatus
 from engine.domain.portfolio import VenuePosition
+from engine.execution.book import OrderBook
 from engine.execution.flatten import Flattening
+from engine.execution.reconcile import Reconciler
 
 PHASE = 10.0
 """Seconds to wait for the cancels, and again for the closing orders."""
@@ -27,16 +30,17 @@ CANCEL_AGAIN = 1.0
 FIRST_PAUSE = 0.02
 LONGEST_PAUSE = 0.5
 
-Doubtful = Callable[[], list[Order]]
+DOUBTFUL = {OrderStatus.INTENT, OrderStatus.SENT, OrderStatus.UNRESOLVED}
+"""It is not known whether the venue has the order."""
 T = TypeVar("T")
 
 
 class EmergencyStop:
     """Needs REST only; works while the stream is down.
 
-    `doubtful` gives our orders of which it is not known whether the venue has them. Those `under_way`, by their ids, are
-    waited for; the others' senders are gone, so nothing more is to come of them, and `look` asks the venue for them:
-    whether it had not told of some.
+    Doubtful orders that are `under_way`, by their ids, are waited for; the others' senders are gone, so nothing more is
+    to come of them, and the venue is asked for them. That the venue does not list an order which is open by all we have
+    heard proves nothing: its list may be seconds behind, and the order may have been filled.
     """
 
     def __init__(
@@ -44,16 +48,16 @@ class EmergencyStop:
         broker: Broker,
         clock: Clock,
         flattening: Flattening,
-        doubtful: Doubtful,
+        book: OrderBook,
+        reconciler: Reconciler,
         under_way: Collection[str],
-        look: Callable[[Collection[str]], Awaitable[bool]],
     ) -> None:
         self._broker = broker
         self._clock = clock
         self._flattening = flattening
-        self._doubtful = doubtful
+        self._book = book
+        self._reconciler = reconciler
         self._under_way = under_way
-        self._look = look
         self._closing: set[asyncio.Task[str]] = set()
         self._steps: list[str] = []
         self._started = clock.monotonic()
@@ -71,23 +75,41 @@ class EmergencyStop:
         positions: Sequence[VenuePosition] | None = ()
         if flatten:
             orders, positions = await self._flat()
+        else:
+            await self._hear_of_all()
         return self._report(orders, positions)
 
     async def _flat(self) -> tuple[Sequence[VenueOrder] | None, Sequence[VenuePosition] | None]:
         """The open orders and positions that are left, None where the venue does not say.
 
-        Asked again when an order of which nobody knew was cleared up meanwhile: it may have been filled after the
-        venue told the positions.
+        Asked again when an order of which nobody knew was cleared up meanwhile, or one turns out to be filled: that may
+        have been after the venue told the positions, or just before.
         """
         while True:
             unknown = {order.client_order_id for order in self._doubtful()}
+            filled = {order.client_order_id: order.filled_quantity for order in self._book.open}
             positions = await self._until_known(self._flattening.held, "positions")
             if positions:
                 await self._close_all(positions)
                 positions = await self._until_none(self._flattening.held, "open positions")
             orders = await self._ask(self._broker.open_orders, "open orders")
-            if unknown <= {order.client_order_id for order in self._doubtful()}:
+            await self._hear_of_all()
+            if unknown <= {order.client_order_id for order in self._doubtful()} and not self._more_filled(filled):
                 return orders, positions
+
+    async def _hear_of_all(self) -> None:
+        """Ask for the orders that the venue does not list and whose end we have not heard."""
+        if not self._book.open:
+            return
+        try:
+            async with asyncio.timeout(PHASE):
+                await self._reconciler.orders()
+        except (PaddockError, TimeoutError) as error:
+            self._step(f"orders whose end is not known: {_words(error)}")
+
+    def _more_filled(self, before: dict[str, Decimal]) -> bool:
+        known = ((self._book.get(key), quantity) for key, quantity in before.items())
+        return any(order is not None and order.filled_quantity > quantity for order, quantity in known)
 
     def so_far(self) -> EmergencyReport:
         """While it runs."""
@@ -136,9 +158,9 @@ class EmergencyStop:
             return False
         try:
             async with asyncio.timeout(PHASE):
-                found = await self._look(self._under_way)
+                found = await self._reconciler.left_behind(self._under_way)
         except (PaddockError, TimeoutError) as error:
-            self._step(f"orders of an earlier run: {getattr(error, 'message', 'no answer in time')}")
+            self._step(f"orders of an earlier run: {_words(error)}")
             return False
         self._step(f"orders of an earlier run that nobody knows of: {len(self._doubtful())}")
         return found
@@ -196,7 +218,7 @@ class EmergencyStop:
     ) -> EmergencyReport:
         at = self._time()
         left = [f"order {o.side.value} {o.quantity} {o.symbol} ({o.client_order_id})" for o in orders or ()]
-        left += self._perhaps()
+        left += self._perhaps({order.client_order_id for order in orders or ()})
         held = [_worded(position) for position in positions or ()]
         certain = orders is not None and positions is not None
         flat = certain and not left and not held
@@ -221,8 +243,12 @@ class EmergencyStop:
             final=final,
         )
 
-    def _perhaps(self) -> list[str]:
-        return [f"perhaps {o.side.value} {o.quantity} {o.symbol} ({o.client_order_id})" for o in self._doubtful()]
+    def _doubtful(self) -> list[Order]:
+        return [order for order in self._book.open if order.status in DOUBTFUL]
+
+    def _perhaps(self, listed: Collection[str] = ()) -> list[str]:
+        unheard = (order for order in self._book.open if order.client_order_id not in listed)
+        return [f"perhaps {o.side.value} {o.quantity} {o.symbol} ({o.client_order_id})" for o in unheard]
 
     def _time(self) -> str:
         return datetime.fromtimestamp(self._clock.now() / NANOSECONDS, UTC).strftime("%H:%M:%S UTC")
@@ -233,6 +259,10 @@ def _outcome(task: asyncio.Future[str]) -> str:
         return "no answer yet"
     error = task.exception()
     return task.result() if error is None else f"failed: {error}"
+
+
+def _words(error: PaddockError | TimeoutError) -> str:
+    return error.message if isinstance(error, PaddockError) else "no answer in time"
 
 
 def _worded(position: VenuePosition) -> str:

@@ -15,6 +15,7 @@ class Families:
         self._successors: dict[str, list[Order]] = {}
         self._grown: dict[str, Order] = {}
         self._childless: set[str] = set()
+        self._replaced: dict[str, Order] = {}
 
     def note(self, order: Order) -> None:
         """It is new, or its place in its family is."""
@@ -30,8 +31,12 @@ class Families:
             if order not in known:
                 known.append(order)
 
+    def note_state(self, order: Order) -> None:
+        if order.status is OrderStatus.REPLACED and order.venue_order_id:
+            self._replaced[order.client_order_id] = order
+
     def forget(self, order: Order) -> None:
-        for index in (self._legs, self._successors, self._grown):
+        for index in (self._legs, self._successors, self._grown, self._replaced):
             index.pop(order.client_order_id, None)
         self._childless.discard(order.client_order_id)
         self._legs.get(order.leg_of, {}).pop(order.client_order_id, None)
@@ -53,6 +58,13 @@ class Families:
     def successors(self, order: Order) -> list[Order]:
         """What took its place, or was to; oldest first."""
         return list(self._successors.get(order.client_order_id, ()))
+
+    def unfollowed(self) -> list[Order]:
+        """Replaced orders of which we have not seen what took their place. They are final, so nothing else asks for them."""
+        for key, order in list(self._replaced.items()):
+            if any(successor.venue_order_id for successor in self.successors(order)):
+                del self._replaced[key]
+        return list(self._replaced.values())
 
     def childless(self) -> list[Order]:
         """Orders that the venue may have and whose exits it has not shown yet."""

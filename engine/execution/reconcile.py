@@ -16,7 +16,6 @@ from engine.broker.base import Broker
 from engine.clock import Clock
 from engine.domain.market import NANOSECONDS
 from engine.domain.orders import Order, OrderStatus
-from engine.execution.book import OrderBook
 from engine.execution.ledger import Ledger
 from engine.execution.succession import can_still_come, line_of
 from engine.portfolio.bookings import KINDS
@@ -55,8 +54,6 @@ class Reconciler:
         self._clock = clock
         self._life = round((life + LIFE_MARGIN) * NANOSECONDS)
         self._since: int | None = None
-        self._unfollowed = _without_successor(ledger.book)
-        """Orders by the venue's id, of which something took the place that we have not seen yet."""
         self._looked: dict[str, int] = {}
         self._looked_for_exits: dict[str, int] = {}
         self._suspected: dict[str, tuple[float, tuple[Decimal, int]]] = {}
@@ -64,8 +61,8 @@ class Reconciler:
     async def orders(self) -> Findings:
         """Raises UnavailableError or CredentialsError when the venue cannot be asked."""
         book = self._ledger.book
-        for venue_order_id in list(self._unfollowed):
-            await self.follow(venue_order_id)
+        for replaced in book.families.unfollowed():
+            await self.follow(replaced.venue_order_id)
         await self.exits()
         before = [order for order in book.open if order.status is not OrderStatus.INTENT]
         listed = {order.client_order_id: order for order in await self._broker.open_orders()}
@@ -104,13 +101,9 @@ class Reconciler:
             self._look_again(order)
 
     async def follow(self, venue_order_id: str) -> None:
-        """Take in what took the place of an order. Raises as `exits` does; then the next round tries again, because an
-        order that is replaced is not asked for any more.
-        """
-        self._unfollowed.add(venue_order_id)
+        """Take in what took the place of an order. Raises as `exits` does; the next round tries again until it is known."""
         for said in await line_of(self._broker, venue_order_id):
             self._ledger.take_order(said)
-        self._unfollowed.discard(venue_order_id)
 
     def _look_again(self, order: Order) -> None:
         looked = self._looked_for_exits.get(order.client_order_id, 0) + 1
@@ -243,13 +236,3 @@ class Reconciler:
         for said in line:
             self._ledger.take_order(said)
         return can_still_come(order, line)
-
-
-def _without_successor(book: OrderBook) -> set[str]:
-    """Such as were replaced just before the engine died: they are final, so that nothing else would ask for them."""
-    replaced = (order for order in book if order.status is OrderStatus.REPLACED and order.venue_order_id)
-    return {
-        order.venue_order_id
-        for order in replaced
-        if not any(successor.venue_order_id for successor in book.families.successors(order))
-    }

@@ -50,8 +50,6 @@ from engine.storage.trail import Recovered
 
 Prices = Callable[[str], PriceView | None]
 
-_DOUBTFUL = {OrderStatus.INTENT, OrderStatus.SENT, OrderStatus.UNRESOLVED}
-
 
 class TradingCore:
     """Lives on the engine's event loop. An order can pass once `refresh_account`, `refresh_market` and `reconcile` worked.
@@ -271,15 +269,11 @@ class TradingCore:
     def _new_stop(self) -> EmergencyStop:
         place = functools.partial(self.place, emergency=True)
         flattening = Flattening(self._broker, self.ledger, self._reconciler, self._clock, place)
-        under_way, look = self._dispatch.under_way, self._reconciler.left_behind
-        return EmergencyStop(self._broker, self._clock, flattening, self._doubtful, under_way, look)
+        book, under_way = self.ledger.book, self._dispatch.under_way
+        return EmergencyStop(self._broker, self._clock, flattening, book, self._reconciler, under_way)
 
     def _is_wanted(self, order: Order, emergency: bool) -> bool:
         return not (self._switch.is_halted and not emergency) and not order.cancel_wanted
-
-    def _doubtful(self) -> list[Order]:
-        """Orders of which nobody knows yet whether the venue has them."""
-        return [order for order in self.ledger.book.open if order.status in _DOUBTFUL]
 
     def _drop_unsent(self) -> None:
         """Orders of which the journal holds the intent alone: SENT comes before the network, so they never left."""

@@ -144,6 +144,32 @@ async def test_cancelling_is_harmless_when_it_is_too_late(broker: AlpacaBroker) 
     await broker.cancel("00000000-0000-0000-0000-000000000000")
 
 
+async def test_requests_that_hang_hold_up_none_after_them(exchange: ExchangeServer, broker: AlpacaBroker) -> None:
+    working = [await broker.submit(resting(number)) for number in range(3)]
+    await fault(exchange, kind="delay", seconds=30, path=f"/v2/orders/{working[0].venue_order_id}", method="DELETE")
+    await fault(exchange, kind="delay", seconds=30, path="/v2/orders", method="POST", count=2)
+    hanging = [
+        asyncio.create_task(broker.cancel(working[0].venue_order_id)),
+        *(asyncio.create_task(broker.submit(resting(number))) for number in (4, 5)),
+    ]
+
+    async def all_hang() -> bool:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"{exchange.url}/paddock/faults") as answer,
+        ):
+            return sum((await answer.json())["fired"].values()) == len(hanging)
+
+    await until_async(all_hang)
+    # Each of them hangs for two seconds, tried again or not.
+    async with asyncio.timeout(1.5):
+        await broker.cancel(working[1].venue_order_id)
+        await broker.submit(resting(6))
+        await broker.cancel_all()
+    assert not any(task.done() for task in hanging)
+    await asyncio.gather(*hanging, return_exceptions=True)
+
+
 async def test_a_cancel_passes_a_submit_that_hangs(exchange: ExchangeServer, broker: AlpacaBroker) -> None:
     sent = await broker.submit(resting(1))
     await fault(exchange, kind="delay", seconds=30, path="/v2/orders", method="POST")

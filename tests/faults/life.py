@@ -125,6 +125,7 @@ class Connection:
         self._life = life
         self._network = network
         self._patience = patience
+        self.busy = 0
         self._turn = asyncio.Lock()
 
     async def warm_up(self) -> None: ...
@@ -132,6 +133,13 @@ class Connection:
     async def close(self) -> None: ...
 
     async def request(self, method: str, path: str, data: dict[str, Any] | None = None) -> Any:
+        self.busy += 1
+        try:
+            return await self._in_turn(method, path, data)
+        finally:
+            self.busy -= 1
+
+    async def _in_turn(self, method: str, path: str, data: dict[str, Any] | None) -> Any:
         async with self._turn:
             if self._life.is_dead:
                 await asyncio.Event().wait()

@@ -144,14 +144,15 @@ class People:
             self._cancel_one(self._random.choice(working).client_order_id)
 
     def _cancel_by_old_id(self, key: str) -> None:
-        """It reaches what took the place of the order, where the engine has heard of that."""
+        """It reaches what took the place of the order, where the engine has heard of that; or will, once it may."""
         record = self._venue.desk.find_client(key)
         newest = None if record is None or record.replaced_by is None else self._venue.desk.find(record.replaced_by)
         known = None if newest is None else self._life().core.ledger.book.get(newest.client_order_id)
 
         def done() -> None:
             self.cancelled.add(key)
-            if newest is not None and newest.is_open and known is not None and known.venue_order_id and known.replaces:
+            heard = known is not None and known.venue_order_id and known.replaces and not known.cancel_wanted
+            if newest is not None and newest.is_open and heard:
                 self.problems.append(f"{key} was cancelled, and {newest.client_order_id} in its place is still open")
 
         self.deeds["cancel by an old id"] += newest is not None
