@@ -110,6 +110,22 @@ async def test_what_was_booked_before_we_first_saw_the_account_is_not_ours(house
     assert all(not position.realised for position in house.desk.core.ledger.positions)
 
 
+async def test_a_split_after_a_fill_of_which_we_heard_later_is_ours(house: House) -> None:
+    house.clock.skip(-10.0)
+    await house.trade(buy(4, sleeve="one"))
+    house.clock.skip(5.0)
+    house.venue.elsewhere["SPY"] = Decimal(4)
+    split = VenueBooking(
+        activity_id="split-1", kind="SPLIT", timestamp=house.clock.now(), symbol="SPY", quantity=Decimal(4)
+    )
+    house.venue.booked.append(split)
+    house.clock.skip(5.0)
+    await house.desk.core.poll_positions()
+    assert (house.quantity("one"), house.quantity(EXTERNAL_SLEEVE)) == (8, 0)
+    await house.again()
+    assert house.quantity("one") == 8
+
+
 async def test_a_bot_whose_shares_were_sold_elsewhere_goes_on_when_it_is_told_so(house: House) -> None:
     await house.trade(buy(5, sleeve="bot"))
     house.trade_elsewhere(Side.SELL, 3)

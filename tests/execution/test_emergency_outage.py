@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from engine.broker.base import VenueOrder
 from engine.control import EmergencyReport
 from engine.domain.errors import UnavailableError
 from engine.domain.events import SystemEvent, TradingState
@@ -60,6 +62,42 @@ async def test_positions_that_cannot_be_read_at_first_are_closed_all_the_same(
     report = await scripted.core.emergency_stop("test", flatten=True)
     assert report.flat, report.steps
     assert scripted.venue.held == {}
+
+
+async def test_nothing_is_flat_while_the_positions_lag_behind_an_order_that_was_filled(
+    scripted: ScriptedDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    placed = await scripted.core.place(buy(3, limit="90"))
+    scripted.hear()
+    scripted.venue.fill(placed.client_order_id, Decimal(3))
+    read, behind = scripted.venue.positions, iter(range(2))
+
+    async def positions() -> Sequence[VenuePosition]:
+        return [] if next(behind, None) is not None else await read()
+
+    monkeypatch.setattr(scripted.venue, "positions", positions)
+    report = await scripted.core.emergency_stop("test", flatten=True)
+    assert report.flat, report.steps
+    assert scripted.venue.held == {}
+
+
+async def test_an_order_whose_end_nobody_tells_is_named(
+    scripted: ScriptedDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    placed = await scripted.core.place(buy(3, limit="90"))
+    scripted.hear()
+
+    async def nothing(*_: object) -> Sequence[VenueOrder]:
+        return []
+
+    async def unknown(*_: object) -> None:
+        return None
+
+    monkeypatch.setattr(scripted.venue, "open_orders", nothing)
+    monkeypatch.setattr(scripted.venue, "order_by_client_id", unknown)
+    report = await scripted.core.emergency_stop("test", flatten=True)
+    assert not report.flat
+    assert report.open_orders == [f"perhaps buy 3 SPY ({placed.client_order_id})"]
 
 
 async def test_an_order_that_the_first_cancel_did_not_hit_is_cancelled_too(

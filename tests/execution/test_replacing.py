@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from engine.broker.base import TradeUpdate
+from engine.broker.base import TradeUpdate, VenueOrder
 from engine.domain.errors import OrderError
 from engine.domain.events import SystemEvent
 from engine.domain.orders import Order, OrderChanges, OrderStatus
@@ -194,6 +194,28 @@ async def test_what_somebody_changed_at_the_venue_stays_with_its_sleeve(scripted
     scripted.hear()
     assert scripted.core.ledger.positions.get("SPY", "test").quantity == 10
     assert scripted.core.ledger.positions.get("SPY", EXTERNAL_SLEEVE).quantity == 0
+
+
+async def test_a_replacement_that_the_venue_names_and_does_not_show_yet_is_looked_for_again(
+    scripted: ScriptedDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = await resting(scripted)
+    theirs = msgspec.structs.replace(old, client_order_id="theirs", limit_price=Decimal(91))
+    said = scripted.venue.change(old.venue_order_id, theirs)
+    await scripted.venue.cancel(said.venue_order_id)
+    scripted.venue.news.clear()
+    read, behind = scripted.venue.order_by_id, iter(range(2))
+
+    async def order_by_id(venue_order_id: str) -> VenueOrder | None:
+        return None if next(behind, None) is not None else await read(venue_order_id)
+
+    monkeypatch.setattr(scripted.venue, "order_by_id", order_by_id)
+    await scripted.core.poll_orders()
+    assert (old.status, scripted.core.ledger.book.get("theirs")) == (OrderStatus.REPLACED, None)
+    for _ in range(2):
+        await scripted.core.poll_orders()
+    successor = known(scripted, "theirs")
+    assert (successor.status, successor.replaces) == (OrderStatus.CANCELED, old.client_order_id)
 
 
 async def test_a_pending_replacement_that_the_venue_refuses_leads_back(scripted: ScriptedDesk) -> None:
