@@ -14,9 +14,11 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from engine.clock import SystemClock
 from engine.domain.incidents import Incident
+from engine.processes import channel
 from engine.processes.events import ProcessEvent, StateChanged
 from engine.processes.specification import ProcessSpec, RestartPolicy
 from engine.processes.states import ProcessState as S
@@ -230,6 +232,8 @@ async def run(faults: int, seed: int, folder: Path, heartbeat_timeout: float = H
         elif isinstance(event, Incident):
             ends[f"{targets[event.process].fault}: {event.kind}"] += 1
 
+    monkey = pytest.MonkeyPatch()
+    monkey.setattr(channel, "spawn", stalls.times(channel.spawn))
     asyncio.get_running_loop().set_exception_handler(lambda _, said: auditor.failed(said))
     supervisor = Supervisor(table, SystemClock(), log_folder=folder / "logs", on_event=hear, seed=seed)
     for number in range(WORKERS):
@@ -262,6 +266,7 @@ async def run(faults: int, seed: int, folder: Path, heartbeat_timeout: float = H
     crashed = [said for said in await asyncio.gather(*watching, return_exceptions=True) if type(said) is RuntimeError]
     auditor.problems.extend(f"the audit failed: {error}" for error in crashed)
     await supervisor.stop_all()
+    monkey.undo()
     await _look_for_orphans(auditor)
     return Report(
         faults=sum(struck.values()), seconds=round(time.perf_counter() - began, 1), struck=dict(sorted(struck.items())),

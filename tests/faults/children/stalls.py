@@ -2,20 +2,24 @@
 
 A thread that is ready to run and gets no CPU is late through no fault of its code; Linux counts that time for each thread.
 The loop's own is left out in full. Python runs one thread at a time, so the loop also waits while a thread of ours that
-runs waits for the CPU: the others' is left out as far as the loop itself neither ran nor was ready to. Time in which the
-loop's thread used the CPU always counts. Both figures are told: how late it was, and what of that was our own.
+runs waits for the CPU; and to start a child (vfork) is to wait until that child has had the CPU. The others' is left out
+as far as the loop itself neither ran nor was ready to. Time in which the loop's thread used the CPU always counts. Both
+figures are told: how late it was, and what of that was our own.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import subprocess
 import threading
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 TICK = 0.02
-_THREADS = Path("/proc/self/task")
+_PROC = Path("/proc")
+Popen = subprocess.Popen[bytes]
 Schedule = tuple[float, float]
 """Seconds on a CPU, and seconds ready for one without it."""
 
@@ -27,30 +31,47 @@ class StallWatch:
 
     def __init__(self) -> None:
         self.late = self.own = 0.0
+        self._children = 0.0
+
+    def times(self, spawn: Callable[[Sequence[str], str], Popen]) -> Callable[[Sequence[str], str], Popen]:
+        """The same, but what each child waited for the CPU until it ran its own program is known."""
+
+        def timed(arguments: Sequence[str], life: str) -> Popen:
+            process = spawn(arguments, life)
+            with contextlib.suppress(OSError):
+                self._children += _schedule(_PROC / str(process.pid))[1]
+            return process
+
+        return timed
 
     async def run(self) -> None:
         me = threading.get_native_id()
         while True:
             began, before = time.perf_counter(), _schedules()
+            self._children = 0.0
             await asyncio.sleep(TICK)
             late, after = time.perf_counter() - began - TICK, _schedules()
             self.late = max(self.late, late)
-            self.own = max(self.own, _own(late, me, before, after))
+            self.own = max(self.own, _own(late, me, before, after, self._children))
 
 
-def _own(late: float, me: int, before: dict[int, Schedule], after: dict[int, Schedule]) -> float:
-    """What of `late` is our doing; `me` is the loop's thread."""
+def _own(late: float, me: int, before: dict[int, Schedule], after: dict[int, Schedule], children: float) -> float:
+    """What of `late` is our doing; `me` is the loop's thread, and `children` what those that it started waited."""
     ran, waited = (now - then for now, then in zip(after[me], before[me], strict=True))
     late -= waited
-    others = sum(after[each][1] - before.get(each, (0.0, 0.0))[1] for each in after if each != me)
+    others = children + sum(after[each][1] - before.get(each, (0.0, 0.0))[1] for each in after if each != me)
     return late - min(others, max(late - ran, 0.0))
 
 
 def _schedules() -> dict[int, Schedule]:
     """Of each thread of ours."""
     found: dict[int, Schedule] = {}
-    for thread in _THREADS.iterdir():
+    for thread in (_PROC / "self/task").iterdir():
         with contextlib.suppress(OSError):  # it has ended
-            ran, waited, _ = (thread / "schedstat").read_text().split()
-            found[int(thread.name)] = (int(ran) / 1e9, int(waited) / 1e9)
+            found[int(thread.name)] = _schedule(thread)
     return found
+
+
+def _schedule(of: Path) -> Schedule:
+    ran, waited, _ = (of / "schedstat").read_text().split()
+    return int(ran) / 1e9, int(waited) / 1e9
