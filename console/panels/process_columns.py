@@ -17,7 +17,10 @@ STATES = {
 
 def columns() -> list[Column[ProcessRow]]:
     def state(process: ProcessRow) -> str:
-        return f"{STATES.get(process.state, ('○', ''))[0]} {process.state}"
+        return f"{'▲' if process.warning else STATES.get(process.state, ('○', ''))[0]} {process.state}"
+
+    def tone(process: ProcessRow) -> str:
+        return "warning" if process.warning else STATES.get(process.state, ("", "muted"))[1]
 
     def since(moment: float) -> float:
         return time.monotonic() - moment if moment else -1.0
@@ -26,15 +29,15 @@ def columns() -> list[Column[ProcessRow]]:
         return f"{since(process.last_progress):.0f} s ago" if process.pid and process.last_progress else format.DASH
 
     return [
-        Column("Name", lambda r: r.name, width=138, tooltip=lambda r: r.detail or r.name),
-        Column("State", state, width=120, tone=lambda r: STATES.get(r.state, ("", "muted"))[1]),
+        Column("Name", lambda r: r.name, width=130, tooltip=lambda r: r.detail or r.name),
+        Column("State", state, width=120, tone=tone, tooltip=lambda r: r.warning or r.state),
         Column("PID", lambda r: str(r.pid) if r.pid else format.DASH, lambda r: r.pid, width=60, right=True),
         Column("Up", lambda r: format.duration(since(r.started_at)) if r.started_at else format.DASH,
                lambda r: since(r.started_at), width=76, right=True),
         Column("CPU %", lambda r: f"{r.cpu_percent:.0f}" if r.pid else format.DASH, lambda r: r.cpu_percent,
                width=84, right=True),
         Column("Memory", lambda r: format.size(r.rss_bytes) if r.rss_bytes else format.DASH, lambda r: r.rss_bytes,
-               width=104, right=True),
+               width=112, right=True),
         Column("Work/s", lambda r: format.compact(r.progress_rate) if r.pid else format.DASH,
                lambda r: r.progress_rate, width=92, right=True),
         Column("Progress", progress, lambda r: since(r.last_progress), width=76, right=True),

@@ -19,6 +19,7 @@ from console.widgets.figures import Figures
 from console.widgets.incidents import Incidents
 from console.widgets.layout import button, card, label, row, splitter
 from console.widgets.log_tail import LogTail
+from console.widgets.process_head import ProcessHead
 from console.widgets.scaling import Scaling
 from console.widgets.tree import TreeView
 from engine.control import EngineControl
@@ -52,10 +53,10 @@ class Processes(Panel):
         self._detail.addTab(self._incidents, "Incidents")
         self._scaling = Scaling(control, tasks)
         self._detail.addTab(self._scaling, "Scaling")
-        self._title = label("", "heading", "processes.chosen")
+        self._head = ProcessHead()
         self._offer_commands()
         bar = row(self._start, self._stop, self._restart, self._all, None, self._totals)
-        right = card(self._title, self._figures, self._detail, stretch=2)
+        right = card(self._head, self._figures, self._detail, stretch=2)
         self.body.addWidget(
             splitter(card(bar, self._tree, stretch=1), right, sizes=[860, 460], name="processes.splitter")
         )
@@ -77,6 +78,7 @@ class Processes(Panel):
         failed = sum(process.state in {"FATAL", "STUCK", "BACKOFF"} for process in rows)
         cpu, memory = sum(p.cpu_percent for p in rows), sum(p.rss_bytes for p in rows)
         self._totals.setText(f"{running} running · {failed} failed · CPU {cpu:.0f} % · {format.size(memory)}")
+        self._head.show_process(self._tree.current_row())
         self._show_figures()
         self._incidents.tick()
         self._scaling.tick()
@@ -117,7 +119,7 @@ class Processes(Panel):
 
     def _choose(self, process: ProcessRow | None) -> None:
         self._name = process.name if process is not None else ""
-        self._title.setText(f"{self._name}  {process.detail}" if process is not None else "No process is chosen")
+        self._head.show_process(process)
         self._log.follow(self._name)
         self._incidents.only(self._name)
         self._show_figures()

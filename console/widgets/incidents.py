@@ -84,9 +84,9 @@ class Incidents(QFrame):
 
 def _columns() -> list[Column[IncidentRow]]:
     return [
-        Column("When", lambda r: format.ago(r.timestamp, time.time_ns()), lambda r: r.timestamp, width=84,
+        Column("When", lambda r: format.ago(r.timestamp, time.time_ns()), lambda r: r.timestamp, width=100,
                tooltip=lambda r: format.exact(r.timestamp)),
-        Column("Process", lambda r: r.process, width=104),
-        Column("Kind", lambda r: r.kind, width=84, tone=lambda r: "warning" if r.kind == "limit" else "bad"),
-        Column("Ending", lambda r: r.ending, width=170),
+        Column("Process", lambda r: r.process, width=96),
+        Column("Kind", lambda r: r.kind, width=80, tone=lambda r: "warning" if r.kind == "limit" else "bad"),
+        Column("Ending", lambda r: r.ending, width=100),
     ]  # fmt: skip

@@ -57,7 +57,8 @@ class Scaling(QFrame):
             self._count.setCurrentIndex(summary.feeds_chosen)
         self._count.setEnabled(summary.feeds_most > 1)
         alone = "Alpaca gives an account one connection to each data stream, so one worker reads it. [scaling] most changes that."
-        self._why.setText("" if summary.feeds_most > 1 else alone)
+        self._why.setText(alone)
+        self._why.setVisible(summary.feeds_most == 1)
         self._show_plan()
         self._list.source.retext()
 
@@ -80,9 +81,9 @@ class Scaling(QFrame):
 
 def _columns() -> list[Column[ScalingRow]]:
     return [
-        Column("When", lambda r: format.ago(r.timestamp, time.time_ns()), lambda r: r.timestamp, width=84,
+        Column("When", lambda r: format.ago(r.timestamp, time.time_ns()), lambda r: r.timestamp, width=100,
                tooltip=lambda r: format.exact(r.timestamp)),
-        Column("Feeds", lambda r: f"{r.before} → {r.after}", lambda r: r.after, width=64),
-        Column("Reason", lambda r: r.reason, width=200, tooltip=lambda r: f"{r.reason}\n{r.loads}"),
-        Column("Outcome", lambda r: r.outcome, width=150),
+        Column("Feeds", lambda r: f"{r.before} → {r.after}", lambda r: r.after, width=56),
+        Column("Reason", lambda r: r.reason, width=140, tooltip=lambda r: f"{r.reason}\n{r.loads}"),
+        Column("Outcome", lambda r: r.outcome, width=90, tooltip=lambda r: r.outcome),
     ]  # fmt: skip

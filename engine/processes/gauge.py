@@ -27,6 +27,7 @@ class Gauge:
         row = self._row
         row.cpu_percent, row.progress_rate, row.context_switches = 0.0, 0.0, 0.0
         row.rss_bytes, row.threads, row.open_files = 0, 0, 0
+        row.warning = ""
 
     def take(self, sample: Sample, at: float) -> str:
         """Keep a sample of `at` monotonic seconds; returns the limit that it has reached, in words, or nothing."""

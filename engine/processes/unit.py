@@ -28,6 +28,10 @@ from engine.views import ProcessRow
 
 log = logging.getLogger(__name__)
 
+_S = ProcessState
+_LEVELS = {_S.FATAL: "error", _S.STUCK: "error"} | dict.fromkeys((_S.BACKOFF, _S.UNRESPONSIVE, _S.KILLING), "warning")
+"""Of the line in the process's log that tells of the state, so that who looks for errors finds it."""
+
 
 class Unit:
     """`start`, `stop` and `restart` may be called at any time and in any order; a stop wins over what came before."""
@@ -275,7 +279,7 @@ class Unit:
             raise RuntimeError(f"{self.spec.name}: {new} cannot follow {old}")
         self.state = new
         self.row.state = new.value
-        self.speech.note("info", "supervisor", f"{old} → {new}{': ' + reason if reason else ''}")
+        self.speech.note(_LEVELS.get(new, "info"), "supervisor", f"{old} → {new}{': ' + reason if reason else ''}")
         self._show()
         unexpected = new in {ProcessState.BACKOFF, ProcessState.FATAL, ProcessState.STUCK}
         tail = self.speech.tail() if unexpected else ""

@@ -148,6 +148,36 @@ def test_the_chosen_process_shows_its_hour_and_its_own_incidents(panel: Processe
     assert cause is not None and cause.text() == "It crashed in native code."
 
 
+def test_the_chosen_process_says_what_it_is_what_it_uses_and_which_limit_is_near(
+    panel: Processes, engine: ScriptedEngine
+) -> None:
+    def said(name: str) -> str:
+        line = panel.findChild(QLabel, f"processes.chosen.{name}")
+        assert line is not None
+        return "" if line.isHidden() else line.text()
+
+    tree_of(panel).select_where(lambda row: row.name == "feed")
+    assert said("facts").startswith("critical: ") and "the next crash is the last" in said("facts")
+    row = process("feed", "market data", critical=True)
+    row.detail, row.threads, row.open_files, row.restarts_left = "iex: 5 symbols", 4, 31, 1
+    row.warning = "memory 90 MB of 100 MB"
+    engine.views.processes.put("feed", row)
+    panel.refresh()
+    panel.tick()
+    assert said("says") == "iex: 5 symbols"
+    assert "4 threads, 31 open files" in said("facts") and "1 restart left" in said("facts")
+    assert "memory 90 MB of 100 MB" in said("warning")
+    state = tree_of(panel).selectionModel().selectedRows()[0].siblingAtColumn(1)
+    assert (state.data(), state.data(Qt.ItemDataRole.ToolTipRole)) == ("▲ RUNNING", "memory 90 MB of 100 MB")
+    gone = process("feed", "market data")
+    gone.pid, gone.state, gone.last_exit = 0, "FATAL", "killed by SIGKILL"
+    engine.views.processes.put("feed", gone)
+    panel.refresh()
+    panel.tick()
+    assert said("says") == "It was given up; start it when its cause is mended. Its last end: killed by SIGKILL."
+    assert said("warning") == ""
+
+
 def test_groups_say_what_theirs_add_up_to_and_go_with_their_last_row(panel: Processes, engine: ScriptedEngine) -> None:
     tree = tree_of(panel)
     groups = [tree.filtered.index(place, 0) for place in range(tree.filtered.rowCount())]
