@@ -117,10 +117,16 @@ class Server:
 
 
 class Redis(Server):
-    """With an append-only file, so that a killed one comes back with what it had."""
+    """With an append-only file, so that a killed one comes back with what it had. With a certificate and its key it takes
+    encrypted connections too, on `tls_port`.
+    """
 
-    def __init__(self, folder: Path, password: str = "") -> None:
+    def __init__(
+        self, folder: Path, password: str = "", certificate: Path | None = None, key: Path | None = None
+    ) -> None:
         super().__init__()
+        self._certificate, self._key = certificate, key
+        self.tls_port = 0 if certificate is None else free_port()
         self._path = program("redis-server")
         self.folder = folder
         self.port = free_port()
@@ -133,6 +139,9 @@ class Redis(Server):
     def command(self) -> list[str]:
         options = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder), "--save", ""]
         options += ["--appendonly", "yes", "--appendfsync", "no"]
+        if self.tls_port:
+            options += ["--tls-port", str(self.tls_port), "--tls-auth-clients", "no"]
+            options += ["--tls-cert-file", str(self._certificate), "--tls-key-file", str(self._key)]
         return [self._path, *options, *(["--requirepass", self.password] if self.password else [])]
 
     def ready(self) -> bool:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 import threading
 from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
 from engine.streams.address import KafkaAddress
 from engine.streams.base import Frame, HasRoom, Receiver, Take
+from engine.streams.kafka_connection import connection, explain
 from engine.streams.outbox import Outbox
 from engine.streams.packing import packs
 from engine.streams.sealing import Seal
@@ -129,19 +129,21 @@ class KafkaCarrier:
         from aiokafka.errors import KafkaError
 
         while not self._stopping:
-            producer = _producer(self._address, self._sender)
+            producer = None
             try:
+                producer = _producer(self._address, self._sender)
                 async with asyncio.timeout(self._address.timeout_s * 2):
                     await producer.start()
                 self._came_up()
                 await self._write(producer)
             except (KafkaError, OSError, TimeoutError, ValueError) as error:
                 self.is_up = False
-                self.reason, self.remedy = explain(error, self._address)
+                self.reason, self.remedy = await explain(error, self._address)
                 self._outbox.fail()
                 await asyncio.sleep(RETRY_EVERY)
             finally:
-                await stop(producer, self._address.timeout_s)
+                if producer is not None:
+                    await stop(producer, self._address.timeout_s)
 
     async def _write(self, producer: AIOKafkaProducer) -> None:
         while True:
@@ -206,50 +208,4 @@ def _producer(address: KafkaAddress, sender: str) -> AIOKafkaProducer:
         max_batch_size=1 << 20,
         max_request_size=4 << 20,
         **connection(address),
-    )
-
-
-def connection(address: KafkaAddress) -> dict[str, Any]:
-    """What every client of ours is told."""
-    told: dict[str, Any] = {
-        "bootstrap_servers": address.servers,
-        "request_timeout_ms": round(address.timeout_s * 1e3),
-        "retry_backoff_ms": 100,
-        "metadata_max_age_ms": 30_000,
-    }
-    if address.tls:
-        told["ssl_context"] = ssl.create_default_context(cafile=address.tls_ca or None)
-    if address.username:
-        told |= {
-            "sasl_mechanism": "SCRAM-SHA-256",
-            "sasl_plain_username": address.username,
-            "sasl_plain_password": address.password,
-        }
-    if address.tls or address.username:
-        told["security_protocol"] = ("SASL_" if address.username else "") + ("SSL" if address.tls else "PLAINTEXT")
-    return told
-
-
-def explain(error: BaseException, address: KafkaAddress) -> tuple[str, str]:
-    """What is wrong and what to do, in words."""
-    from aiokafka import errors
-
-    place, text = address.servers, str(error) or type(error).__name__
-    if isinstance(error, errors.AuthenticationFailedError | errors.UnsupportedSaslMechanismError):
-        return (
-            f"Kafka at {place} refuses the user or the password.",
-            "Set [hub.kafka] username and password as on the brokers; they must offer SCRAM-SHA-256.",
-        )
-    if isinstance(error, errors.TopicAuthorizationFailedError | errors.GroupAuthorizationFailedError):
-        return f"Kafka at {place} does not permit this user: {text}", "Permit reading and writing of the hub's topics."
-    if isinstance(error, ssl.SSLError) or "SSL" in text:
-        return (
-            f"The encrypted connection to Kafka at {place} failed: {text}",
-            "Compare [hub.kafka] tls and tls_ca with the brokers' set-up.",
-        )
-    if isinstance(error, TimeoutError | errors.KafkaTimeoutError | errors.RequestTimedOutError):
-        return f"Kafka at {place} does not answer.", "See whether the brokers are overloaded or stopped."
-    return (
-        f"Kafka at {place} cannot be reached: {text}",
-        "Start it, or correct [hub.kafka] servers or KAFKA_BOOTSTRAP_SERVERS.",
     )

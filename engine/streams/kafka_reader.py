@@ -11,7 +11,8 @@ from engine.clock import SystemClock
 from engine.domain.errors import ConfigurationError
 from engine.streams.address import KafkaAddress
 from engine.streams.base import HasRoom, Take, Token
-from engine.streams.kafka import RETRY_EVERY, LoopThread, connection, stop
+from engine.streams.kafka import RETRY_EVERY, LoopThread, stop
+from engine.streams.kafka_connection import connection
 from engine.streams.packing import complete, stream_of, unpack
 
 if TYPE_CHECKING:
@@ -84,8 +85,9 @@ class KafkaReader:
         from aiokafka.errors import KafkaError
 
         while True:
-            consumer = self._make()
+            consumer = None
             try:
+                consumer = self._make()
                 async with asyncio.timeout(self._patience * 2):
                     await consumer.start()
                 await self._place(consumer)
@@ -96,7 +98,8 @@ class KafkaReader:
                 await asyncio.sleep(RETRY_EVERY)
             finally:
                 self._consumer = None
-                await stop(consumer, self._address.timeout_s)
+                if consumer is not None:
+                    await stop(consumer, self._address.timeout_s)
 
     @property
     def _patience(self) -> float:

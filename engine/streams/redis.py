@@ -18,6 +18,7 @@ from engine.streams.kinds import Kind, kind_of
 from engine.streams.outbox import Outbox
 from engine.streams.packing import packs
 from engine.streams.sealing import Seal
+from engine.streams.trust import unreadable
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -165,6 +166,8 @@ def explain(error: Exception, address: RedisAddress) -> tuple[str, str]:
     """What is wrong and what to do, in words."""
     from redis import exceptions
 
+    if address.tls and (missing := unreadable(address.tls_ca, "hub.redis")):
+        return missing
     place, text = address.place, str(error)
     if isinstance(error, exceptions.AuthenticationError) or "NOAUTH" in text or "WRONGPASS" in text:
         return (

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from engine.domain.errors import UnavailableError
 from engine.market.sources.shared import Arrival, SharedSource
 from engine.streams.address import KafkaAddress
-from engine.streams.kafka import connection, explain, stop
+from engine.streams.kafka import stop
+from engine.streams.kafka_connection import connection, explain
 
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer
@@ -32,8 +33,9 @@ class KafkaTopicSource(SharedSource):
     async def _session(self) -> AsyncGenerator[Arrival, None]:
         from aiokafka.errors import KafkaError
 
-        consumer = self._make()
+        consumer = None
         try:
+            consumer = self._make()
             async with asyncio.timeout(2 * self._address.timeout_s):
                 await consumer.start()
             yield Arrival(gap=await self._find_place(consumer))
@@ -43,9 +45,10 @@ class KafkaTopicSource(SharedSource):
                 if not arrival.entries:
                     yield Arrival(gap=await self._find_place(consumer))
         except (KafkaError, OSError, TimeoutError, ValueError) as error:
-            raise UnavailableError(*explain(error, self._address)) from error
+            raise UnavailableError(*await explain(error, self._address)) from error
         finally:
-            await stop(consumer, self._address.timeout_s)
+            if consumer is not None:
+                await stop(consumer, self._address.timeout_s)
 
     def _make(self) -> AIOKafkaConsumer:
         from aiokafka import AIOKafkaConsumer
