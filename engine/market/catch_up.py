@@ -42,12 +42,19 @@ class CatchUp:
         self._gaps: list[Gap] = []
         self._read_from: dict[str, int] = {}
         """Where reading begins, for each symbol that has not been caught up; -1 = nothing is known of it."""
+        self._owed: dict[str, int] = {}
 
     def begin(self, symbols: Iterable[str]) -> None:
         """Note where the candles of these symbols end, before newer ones are built."""
         for symbol in symbols:
             if (candles := self._candles.get(symbol)) is not None:
                 self._read_from.setdefault(symbol, next(reversed(candles.seconds.bars), -1))
+
+    def owe(self, symbols: Iterable[str], since: int) -> None:
+        """Another feed has said the candles of these new symbols that end until `since`, and will say no more: those after
+        it are given out when the symbols are first read, which else only prepares for what streams in.
+        """
+        self._owed.update(dict.fromkeys(symbols, since))
 
     def drain_gaps(self) -> list[Gap]:
         """Those in which something was missed and has been read since the last call."""
@@ -56,6 +63,7 @@ class CatchUp:
 
     def forget(self, symbol: str) -> None:
         self._read_from.pop(symbol, None)
+        self._owed.pop(symbol, None)
 
     async def read(self, symbols: list[str], now: int) -> None:
         """Read and give out the closed candles that come of it; `now` is the venue's time.
@@ -103,8 +111,9 @@ class CatchUp:
         bars += candles.add(new)
         bars += candles.close_before(max(self._normaliser.newest, now))
         self._board.touch(symbol)
+        owed = self._owed.pop(symbol, 0)
         if since < 0:
-            return []
+            return [bar for bar in bars if owed and bar.timestamp + bar.timeframe.nanoseconds > owed]
         self.filled += len(new) + len(minutes)
         if new:
             whole = len(trades) < MOST_TRADES

@@ -104,13 +104,17 @@ class Feed:
         """Returns never; raises what ended a source for good, such as refused keys."""
         await self._failed
 
-    async def watch(self, symbols: Iterable[str]) -> None:
-        """Those the venue does not know are told in the status and left out."""
+    async def watch(self, symbols: Iterable[str], since: int = 0) -> None:
+        """Those the venue does not know are told in the status and left out. Of new ones the candles that end after `since`
+        are given out, too; 0 = only those that are still to come.
+        """
         wanted = [symbol for symbol in dict.fromkeys(symbols) if symbol not in self._candles]
         found = await asyncio.gather(*(self._is_known(symbol) for symbol in wanted))
         known = [symbol for symbol, is_known in zip(wanted, found, strict=True) if is_known]
         for symbol in known:
             self.processor.watch(symbol, self._hours.of(symbol))
+        if since:
+            self._missed.owe(known, since)
         for crypto in (False, True):
             names = [symbol for symbol in known if is_crypto(symbol) is crypto]
             if names and crypto in self._lines:

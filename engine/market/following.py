@@ -22,14 +22,14 @@ class Following:
         self._feed = feed
         self._watcher = watcher
 
-    async def watch(self, symbols: list[str]) -> None:
+    async def watch(self, symbols: list[str], since: int = 0) -> None:
         self._watcher.watch(symbols)
-        await self._feed.watch(symbols)
+        await self._feed.watch(symbols, since)
 
     async def follow(self, message: Watch) -> None:
         """To hear the same again changes nothing."""
         self._feed.tenure.begin(message.add, message.since)
-        await self.watch(message.add)
+        await self.watch(message.add, message.since)
         if message.until:
             self._feed.tenure.end(message.remove, message.until)
         else:

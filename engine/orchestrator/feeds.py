@@ -2,7 +2,8 @@
 
 A symbol moves in two steps. The new feed follows it in silence until it has read what it missed; then the word passes
 at one moment of the tape that both are told (engine/market/tenure.py). A feed that cannot be kept running gives its
-symbols to the others at once: their candles are mended from history.
+symbols to the others at once, which read what has not been said since. One that a person stops does so, too; it rests
+until that person starts it, and then has them back.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Callable, Iterable
 
 from engine.clock import Clock
 from engine.domain.errors import PaddockError
-from engine.domain.market import NANOSECONDS
+from engine.domain.market import NANOSECONDS, Timeframe
 from engine.market.tenure import NEVER
 from engine.orchestrator.capacity import CapacityDesk
 from engine.orchestrator.market import MarketMemory
@@ -65,6 +66,8 @@ class Feeds:
         self._clock = clock
         self._speed = max(speed, 1.0)
         self._shares: dict[str, list[str]] = {FEED: list(symbols)}
+        self._resting: set[str] = set()
+        """Stopped by a person."""
         self._views.summary.feeds_most = limits.most
 
     @property
@@ -96,6 +99,7 @@ class Feeds:
         while True:
             await asyncio.sleep(EVERY)
             await self._rescue()
+            await self._welcome()
             loads = self._loads()
             plan = self._capacity.plan(loads, self._rates(), sum(map(len, self._shares.values())))
             decision = self._scaler.decide(loads, self._clock.monotonic(), self._clock.now(), plan)
@@ -129,9 +133,12 @@ class Feeds:
         self._tell(decision, outcome)
 
     async def _add(self) -> list[str]:
-        name = f"{FEED}-{len(self._shares) + 1}"
+        name = min(self._resting, default="") or self._unused()
         self._shares[name] = []
-        self._supervisor.add(self._make_spec(name, self.symbols_of))
+        if name in self._resting:
+            self._resting.discard(name)
+        else:
+            self._supervisor.add(self._make_spec(name, self.symbols_of))
         try:
             await self._supervisor.start([name])
             await self._supervisor.wait_state(name, (ProcessState.RUNNING,), STANDS_BY_WITHIN)
@@ -139,6 +146,10 @@ class Feeds:
         except (PaddockError, TimeoutError):
             await self._drop(name)
             raise
+
+    def _unused(self) -> str:
+        """Not the number after the last: one in the middle may be gone."""
+        return next(name for n in range(2, len(self._shares) + 2) if (name := f"{FEED}-{n}") not in self._shares)
 
     async def _remove(self) -> list[str]:
         name = self.names[-1]
@@ -186,18 +197,50 @@ class Feeds:
     async def _rescue(self) -> None:
         """A further feed that has been stopped or given up leaves its symbols to the others."""
         for name in [name for name in self.names if name != FEED and self._supervisor.state(name) in _LOST]:
-            symbols = self._shares.pop(name)
-            for symbol in symbols:
-                self.watch(symbol)
+            before, symbols = len(self._shares), self._leave(name)
             log.warning("%s is gone; %d symbols went to the other feeds", name, len(symbols))
-            await self._supervisor.remove(name)
-            self._market.feeds.pop(name, None)
+            if self._supervisor.state(name) is ProcessState.STOPPED:
+                self._resting.add(name)
+                self._by_hand(before, f"{name} was stopped by a person", symbols)
+            else:
+                await self._supervisor.remove(name)
+
+    async def _welcome(self) -> None:
+        """A feed that a person had stopped, and started again, has its symbols back."""
+        for name in [name for name in self._resting if self._supervisor.state(name) is ProcessState.RUNNING]:
+            self._resting.discard(name)
+            before = len(self._shares)
+            self._shares[name] = []
+            try:
+                self._by_hand(before, f"{name} was started by a person", await self._settle())
+            except TimeoutError:
+                log.warning("%s runs again, but was not ready in time to follow all of its symbols", name)
+
+    def _by_hand(self, before: int, reason: str, moved: list[str]) -> None:
+        """Who stops or starts a feed has chosen how many there are."""
+        count, limits = len(self._shares), self._scaler.limits
+        self.choose(min(max(count, limits.least), limits.most))
+        decision = Decision(at=self._clock.now(), before=before, after=count, reason=reason, by_hand=True)
+        self._tell(decision, f"{len(moved)} symbols moved")
 
     async def _drop(self, name: str) -> None:
-        left = self._shares.pop(name)
-        self._shares[FEED] += left
+        self._leave(name)
         await self._supervisor.remove(name)
+
+    def _leave(self, name: str) -> list[str]:
+        """Its symbols to the others, at once."""
+        symbols = self._shares.pop(name)
+        for symbol in symbols:
+            new = owner(symbol, self.names)
+            self._shares[new].append(symbol)
+            self._publish(WATCH, Watch(add=[symbol], feed=new, since=self._said_until(symbol)))
         self._market.feeds.pop(name, None)
+        return symbols
+
+    def _said_until(self, symbol: str) -> int:
+        """The end of the newest candle of a second that was heard; 0 when there is none."""
+        seconds = self._market.bars(symbol, Timeframe.SECOND_1, 0)
+        return max((bar.timestamp + bar.timeframe.nanoseconds for bar in seconds if bar.closed), default=0)
 
     def _standing_by(self, name: str) -> set[str]:
         status = self._market.feeds.get(name)

@@ -76,8 +76,9 @@ async def test_symbols_move_between_feeds_and_no_second_is_lost_or_said_twice(tm
         held = {name: engine._parts.feeds.symbols_of(name) for name in feeds(engine)}
         assert sorted(symbol for own in held.values() for symbol in own) == sorted(engine._parts.settings.symbols)
         assert all(held.values())
+        await one_is_stopped_and_started_by_hand(engine, found, held)
         engine.scale_feeds(1)
-        await until(lambda: len(engine.views.scaling) == 2, 60)
+        await until(lambda: len(engine.views.scaling) == 4, 60)
         await until(lambda: feeds(engine) == ["feed"], LONGEST)
         back = max(second for _, second in found)
         # Each symbol: a feed that is reading what it missed says nothing meanwhile, and another may be ahead of it.
@@ -87,4 +88,20 @@ async def test_symbols_move_between_feeds_and_no_second_is_lost_or_said_twice(tm
         said = {key: count for key, count in found.items() if first <= key[1] < back and not is_crypto(key[0])}
         assert [key for key, count in said.items() if count > 1] == []
         assert expected - set(said) == set()
-        assert [row.reason for row in engine.views.scaling] == ["chosen by a person"] * 2
+        by_hand = ["feed-2 was stopped by a person", "feed-2 was started by a person"]
+        assert [row.reason for row in engine.views.scaling] == ["chosen by a person", *by_hand, "chosen by a person"]
+
+
+async def one_is_stopped_and_started_by_hand(engine: TradingEngine, found: Seconds, held: dict[str, list[str]]) -> None:
+    """As the window and `paddock stop` do it: its symbols go to the other one, and come back to it."""
+    await engine.stop_processes(["feed-2"])
+    await until(lambda: engine._parts.feeds.symbols_of("feed-2") == [], LONGEST)
+    gone = max(second for _, second in found)
+    await until(lambda: all(newest(found, symbol) > gone for symbol in engine._parts.settings.symbols), LONGEST)
+    row = engine.views.processes.get("feed-2")
+    assert row is not None and row.state == "STOPPED", "nobody starts it against that person's will"
+    await engine.start_processes(["feed-2"])
+    await until(lambda: len(engine.views.scaling) == 3, 60)
+    assert {name: set(engine._parts.feeds.symbols_of(name)) for name in held} == {
+        name: set(symbols) for name, symbols in held.items()
+    }

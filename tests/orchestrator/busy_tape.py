@@ -194,11 +194,17 @@ class FeedWorkers:
 
     async def start(self, names: Iterable[str]) -> None:
         for name in names:
+            self.stopped.discard(name)
             self.running[name] = self._make(name)
             self.running[name].start(self._added[name]())
 
     async def wait_state(self, name: str, states: Sequence[ProcessState], timeout: float) -> None:
         assert name in self.running
+
+    async def stop(self, name: str) -> None:
+        """By a person."""
+        self.stopped.add(name)
+        await self.running.pop(name).close()
 
     async def remove(self, name: str) -> None:
         await self.running.pop(name).close()

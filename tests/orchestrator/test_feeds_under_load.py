@@ -59,6 +59,18 @@ class World:
         self.feeds.choose(count)
         await until(lambda: len(self.views.scaling) > done)
 
+    @property
+    def next_second(self) -> int:
+        return max(second for _, second in self.said) + 1
+
+    async def audited(self, first: int) -> int:
+        """How many prints there were in the seconds since `first`, each of which one feed has said once, with all prints."""
+        last = self.tape.now // NANOSECONDS
+        await self.all_have_said(last)
+        expected = {key: [count] for key, count in self.tape.counts.items() if first <= key[1] <= last}
+        assert {key: counts for key, counts in self.said.items() if first <= key[1] <= last} == expected
+        return sum(count for (count,) in expected.values())
+
     async def all_have_said(self, second: int) -> None:
         """Each symbol's candle of a later second than this."""
         await until(
@@ -86,28 +98,43 @@ async def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterato
 
 @needs_shared_data
 async def test_ten_moves_lose_no_print_and_count_none_twice(world: World) -> None:
-    first = max(second for _, second in world.said) + 1
+    first = world.next_second
     for count in MOVES:
         await world.scale(count)
         assert len(world.workers.running) == count
-    last = world.tape.now // NANOSECONDS
-    await world.all_have_said(last)
-    rate = world.tape.rate
-    expected = {key: [count] for key, count in world.tape.counts.items() if first <= key[1] <= last}
-    assert {key: counts for key, counts in world.said.items() if first <= key[1] <= last} == expected
+    prints, rate = await world.audited(first), world.tape.rate
     assert [row.outcome for row in world.views.scaling if not row.outcome.endswith("symbols moved")] == []
-    prints = sum(count for (count,) in expected.values())
     sys.stdout.write(json.dumps({"moves": len(MOVES), "prints_a_second": round(rate), "audited_prints": prints}) + "\n")
     assert rate > RATE
 
 
 @needs_shared_data
-async def test_a_feed_that_is_gone_leaves_its_symbols_to_the_others(world: World) -> None:
-    await world.scale(2)
-    world.feeds.choose(0)
-    lost = world.workers.running["feed-2"]
-    await lost.close()
-    world.workers.stopped.add("feed-2")
-    await until(lambda: list(world.workers.running) == ["feed"])
-    assert sorted(world.feeds.symbols_of("feed")) == SYMBOLS
+async def test_a_feed_that_a_person_stops_leaves_its_symbols_to_the_others_and_has_them_back_when_started(
+    world: World,
+) -> None:
+    first = world.next_second
+    await world.scale(3)
+    held = {name: set(world.feeds.symbols_of(name)) for name in world.feeds.names}
+    await world.workers.stop("feed-2")
+    await until(lambda: world.feeds.names == ["feed", "feed-3"])
+    assert {symbol for name in world.feeds.names for symbol in world.feeds.symbols_of(name)} == set(SYMBOLS)
     await world.all_have_said(world.tape.now // NANOSECONDS)
+    assert list(world.workers.running) == ["feed", "feed-3"], "it is not started against that person's will"
+    assert world.views.summary.feeds_chosen == 2
+    await world.workers.start(["feed-2"])
+    await until(lambda: {name: set(world.feeds.symbols_of(name)) for name in world.feeds.names} == held)
+    await until(lambda: len(world.views.scaling) == 3)
+    assert world.views.summary.feeds_chosen == 3
+    assert await world.audited(first), "what it had not yet said is said by the others"
+    reasons = [row.reason for row in world.views.scaling][1:]
+    assert reasons == ["feed-2 was stopped by a person", "feed-2 was started by a person"]
+
+
+@needs_shared_data
+async def test_one_that_rests_is_the_first_to_be_taken_and_no_name_is_given_twice(world: World) -> None:
+    await world.scale(3)
+    await world.workers.stop("feed-2")
+    await until(lambda: world.feeds.names == ["feed", "feed-3"])
+    await world.scale(3)
+    assert set(world.feeds.names) == set(world.workers.running) == {"feed", "feed-2", "feed-3"}
+    assert sorted(symbol for name in world.feeds.names for symbol in world.feeds.symbols_of(name)) == SYMBOLS
