@@ -6,17 +6,15 @@ others are kept and the bad one is counted.
 
 from __future__ import annotations
 
-import functools
-import struct
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
-from engine.domain.market import NANOSECONDS, Bar, Quote, Timeframe, Trade
-from engine.domain.timestamps import parse_rfc3339
+from engine.domain.market import Bar, Quote, Timeframe, Trade
 from engine.market import wire
 from engine.market.batch import Batch, Correction
+from engine.market.stamps import time_of, times_of
 
 
 class Encoding:
@@ -34,9 +32,7 @@ MSGPACK, JSON = Encoding(msgspec.msgpack), Encoding(msgspec.json)
 _decode_all = MSGPACK.all
 _UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError)
 
-_unpack_stamp = struct.Struct(">HII").unpack
-_STAMP = 0xD7FF
-"""The first two bytes of msgpack's timestamp extension in its usual length: fixext 8, type -1."""
+_STAMPED = (wire.StreamTrade, wire.StreamQuote)
 _UNPACKED = msgspec.Raw()
 
 
@@ -76,40 +72,26 @@ def read(data: bytes, encoding: Encoding, frame: Frame) -> list[Any]:
 
 def unpack(messages: list[Any], frame: Frame) -> None:
     """Trades and quotes with their times; one loop, because this is what the feed does most."""
+    try:
+        stamps = [message.stamp for message in messages]
+    except AttributeError:  # something else is among them
+        _sort([message for message in messages if type(message) not in _STAMPED], frame)
+        messages = [message for message in messages if type(message) in _STAMPED]
+        stamps = [message.stamp for message in messages]
     trades: list[Trade] = []
     quotes: list[Quote] = []
-    others: list[Any] = []
-    unpack_stamp, trade_kind, quote_kind, stamp_head = _unpack_stamp, wire.StreamTrade, wire.StreamQuote, _STAMP
-    for message in messages:
-        kind = type(message)
-        if kind is not trade_kind and kind is not quote_kind:
-            others.append(message)
-            continue
-        try:
-            head, upper, lower = unpack_stamp(message.stamp)
-        except struct.error:
-            head = 0
-        if head == stamp_head and not upper & 3:
-            message.timestamp = lower * 1_000_000_000 + (upper >> 2)
-        elif not _read_rare_time(message):
+    trade_kind, unpacked = wire.StreamTrade, _UNPACKED
+    for message, at in zip(messages, times_of(stamps), strict=True):
+        if at is None:
             frame.rejected += 1
             continue
-        if kind is trade_kind:
-            message.stamp = _UNPACKED  # it would keep the whole frame in memory for as long as the trade lives
+        message.timestamp = at
+        if type(message) is trade_kind:
+            message.stamp = unpacked  # it would keep the whole frame in memory for as long as the trade lives
             trades.append(message)
         else:
             quotes.append(message)
     frame.trades, frame.quotes = trades, quotes
-    if others:
-        _sort(others, frame)
-
-
-def _read_rare_time(message: wire.StreamTrade | wire.StreamQuote) -> bool:
-    try:
-        message.timestamp = _rare_time(message.stamp)
-    except ValueError:
-        return False
-    return True
 
 
 def _one_by_one(data: bytes, encoding: Encoding, frame: Frame) -> Iterable[Any]:
@@ -167,7 +149,7 @@ def _bar(message: wire.StreamBar, timeframe: Timeframe, closed: bool) -> Bar:
     return Bar(
         message.S,
         timeframe,
-        _rare_time(message.t),
+        time_of(message.t),
         message.o,
         message.h,
         message.l,
@@ -182,34 +164,3 @@ def _bar(message: wire.StreamBar, timeframe: Timeframe, closed: bool) -> Bar:
 def _correction(message: wire.StreamCorrection) -> Correction:
     fixed = Trade(message.S, message.cp, message.cs, 0, message.x, message.cc, message.ci, message.z)
     return Correction(message.S, message.x, message.oi, message.op, message.os, 0, fixed)
-
-
-def _rare_time(stamp: msgspec.Raw) -> int:
-    """Nanoseconds of the timestamp extension in any of its three lengths, or of JSON's text. Raises ValueError.
-
-    Source: https://github.com/msgpack/msgpack/blob/master/spec.md
-    """
-    data = bytes(stamp)
-    if data[:2] == b"\xd7\xff" and len(data) == 10:
-        value = int.from_bytes(data[2:], "big")
-        return (value & 0x3FFFFFFFF) * NANOSECONDS + (value >> 34)
-    if data[:2] == b"\xd6\xff" and len(data) == 6:
-        return int.from_bytes(data[2:], "big") * NANOSECONDS
-    if data[:3] == b"\xc7\x0c\xff" and len(data) == 15:
-        return int.from_bytes(data[7:], "big", signed=True) * NANOSECONDS + int.from_bytes(data[3:7], "big")
-    if data[:1] == b'"':
-        return _text_time(data[1:-1])
-    raise ValueError("not a timestamp")
-
-
-def _text_time(text: bytes) -> int:
-    """The usual form without a walk over its characters: the times of a burst share their second."""
-    head, fraction = text[:19], text[20:-1]
-    if text[19:20] == b"." and text[-1:] == b"Z" and fraction.isdigit() and len(fraction) <= 9:
-        return _second(head) + int(fraction.ljust(9, b"0"))
-    return parse_rfc3339(text.decode())
-
-
-@functools.lru_cache(maxsize=256)
-def _second(text: bytes) -> int:
-    return parse_rfc3339(text.decode())

@@ -71,8 +71,8 @@ class Processor:
             except KeyError:
                 self.unwatched += 1
                 continue
-            seconds, at = some.seconds, trade.timestamp
-            if at - at % NANOSECONDS == seconds.open_start:  # what add_print does first, without two calls
+            seconds = some.seconds
+            if seconds.open_start <= trade.timestamp < seconds.open_end:  # what add_print does first, without two calls
                 seconds.open_prints.append(trade)
             elif some.add_print(trade):
                 changed[some] = None

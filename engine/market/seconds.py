@@ -69,8 +69,8 @@ class Seconds:
         self._newest: Second | None = None
         self._newest_start = -1
         self.open_prints: list[Trade] = []
-        """The prints of the newest second while it is open, and its start: where nearly all prints go."""
-        self.open_start = -1
+        """The prints of the newest second while it is open, and its time: where nearly all prints go."""
+        self.open_start = self.open_end = -1
         self._whole: list[Second] = []
         """Those whose prints are kept, oldest first."""
         self._kept = 0
@@ -78,11 +78,10 @@ class Seconds:
     def add(self, trade: Trade) -> bool:
         """True when there is something to close or to tell: a new second, or a closed one that changed."""
         at = trade.timestamp
-        start = at - at % NANOSECONDS
-        if start == self.open_start:
+        if self.open_start <= at < self.open_end:
             self.open_prints.append(trade)
             return False
-        return self._place(start, trade)
+        return self._place(at - at % NANOSECONDS, trade)
 
     def _place(self, start: int, trade: Trade) -> bool:
         second = self._all.get(start) or self._begin(start)
@@ -103,7 +102,7 @@ class Seconds:
         second = self._all[start] = Second(start)
         if start > self._newest_start:
             self._newest, self._newest_start = second, start
-            self.open_prints, self.open_start = second.prints, start
+            self.open_prints, self.open_start, self.open_end = second.prints, start, start + NANOSECONDS
         else:
             self._all = dict(sorted(self._all.items()))
         self._whole.append(second)
@@ -158,7 +157,7 @@ class Seconds:
                 second.up_to_date()
                 closed.append(second)
         if closed and closed[0] is self._newest:
-            self.open_start = -1
+            self.open_start = self.open_end = -1
         closed.reverse()
         return closed
 

@@ -1,8 +1,8 @@
 """Let through what can be true: positive finite numbers of a time that can be, each trade once, quotes not crossed.
 
-Both methods take a batch and make one pass over it: this is where most of the processor's time goes. Nothing is held
-back to be put in order, because candles put a late print in its place by its time; what is older than the newest by
-more than the window is refused.
+Both methods take a batch and make one pass over it, because this is where most of the processor's time goes: what is
+plainly good passes by one condition, everything else is judged by name. Nothing is held back to be put in order, because
+candles put a late print in its place by its time; what is older than the newest by more than the window is refused.
 """
 
 from __future__ import annotations
@@ -35,12 +35,19 @@ SAMPLE = 17
 """Of so many prints one teaches the band of prices; a prime, so that symbols which take turns are all met."""
 
 
+FORGET_EVERY = 20_000
+"""Prints of all symbols from one look at what is still known of them to the next."""
+
+
 class _Symbol:
-    __slots__ = ("band", "behind", "newest", "quote", "seen")
+    __slots__ = ("band", "behind", "newest", "quote", "quoted", "seen")
 
     def __init__(self) -> None:
         self.newest = 0
+        """The time of the newest print; goes back when the venue's time does."""
         self.quote: Quote | None = None
+        self.quoted = 1
+        """The time of the quote; what is not after 0 is no time."""
         self.seen = Seen()
         self.band = PriceBand()
         self.behind = 0
@@ -50,13 +57,20 @@ class _Symbol:
         return self.behind == 0
 
 
+class _Symbols(dict[str, _Symbol]):
+    def __missing__(self, symbol: str) -> _Symbol:
+        state = self[symbol] = _Symbol()
+        return state
+
+
 class Normaliser:
     def __init__(self) -> None:
         self.rejections = Rejections()
         self.newest = 0
         """The newest time that is believed, int nanoseconds UTC."""
-        self._symbols: dict[str, _Symbol] = {}
+        self._symbols = _Symbols()
         self._until_sample = 0
+        self._until_forgetting = FORGET_EVERY
         self._latest = 0
         self._leap = LEAP_WITHOUT_CLOCK
         self._leapt: list[int] = []
@@ -73,7 +87,7 @@ class Normaliser:
 
     def forget_quote(self, symbol: str) -> None:
         if (state := self._symbols.get(symbol)) is not None:
-            state.quote = None
+            state.quote, state.quoted = None, 1
 
     def quote(self, symbol: str) -> Quote | None:
         """The newest that was let through."""
@@ -85,44 +99,29 @@ class Normaliser:
         state = self._symbols.get(symbol)
         if state is None:
             return 0
-        return max(state.newest, state.quote.timestamp if state.quote is not None else 0)
+        return max(state.newest, state.quoted if state.quote is not None else 0)
 
     def trades(self, trades: Sequence[Trade]) -> Sequence[Trade]:
         refused: list[int] = []
         symbols, limit, infinite, newest = self._symbols, self._latest, math.inf, self.newest
         for index, trade in enumerate(trades):
-            price, at = trade.price, trade.timestamp
-            if not (0.0 < price < infinite and 0.0 < trade.size < infinite and at > 0):
-                refused.append(self._refuse(Reason.ABSURD, trade, index))
-                continue
-            if at > limit:
-                if not self._may_leap(at):
-                    refused.append(self._refuse(Reason.FUTURE, trade, index))
-                    continue
-                limit = self._latest
-            symbol = trade.symbol
-            state = symbols.get(symbol)
-            if state is None:
-                state = symbols[symbol] = _Symbol()
-            if at > state.newest:
-                state.newest = at
+            state, at, number = symbols[trade.symbol], trade.timestamp, trade.trade_id
+            seen, band = state.seen, state.band
+            if seen.newest < at <= limit and band.low <= trade.price <= band.high and 0.0 < trade.size < infinite:
+                state.newest = seen.newest = at  # and what `Seen.add` does with a print that is later than all
+                seen.times.append(at)
+                seen.ids.append(number)
+                seen.exchanges.append(trade.exchange)
                 if at > newest:
                     newest = at
-            elif at < state.newest - OLDEST:
-                if not state.may_return():
-                    refused.append(self._refuse(Reason.STALE, trade, index))
-                    continue
-                state.newest = at
-            number = trade.trade_id
-            if number and not state.seen.add(number, trade.exchange, at):
-                refused.append(self._refuse(Reason.DUPLICATE, trade, index))
-                continue
-            band = state.band
-            if not band.low <= price <= band.high and not self._believed(state, trade):
-                refused.append(self._refuse(Reason.OUTLIER, trade, index))
+            else:
+                if (reason := self._judge_trade(state, trade)) is not None:
+                    refused.append(self._refuse(reason, trade, index))
+                limit = self._latest
         self._move_time(newest)
         kept = self._kept(trades, refused)
         self._learn(kept)
+        self._forget(len(trades))
         return kept
 
     def quotes(self, quotes: Sequence[Quote]) -> Sequence[Quote]:
@@ -130,30 +129,19 @@ class Normaliser:
         refused: list[int] = []
         symbols, limit, infinite, newest = self._symbols, self._latest, math.inf, self.newest
         for index, quote in enumerate(quotes):
-            bid, ask, at = quote.bid_price, quote.ask_price, quote.timestamp
-            if not (
-                0.0 <= bid < infinite and 0.0 <= ask < infinite and at > 0 and quote.bid_size >= 0.0 <= quote.ask_size
+            state, at = symbols[quote.symbol], quote.timestamp
+            if (
+                state.quoted <= at <= limit
+                and 0.0 <= quote.bid_price <= quote.ask_price < infinite
+                and quote.bid_size >= 0.0 <= quote.ask_size
             ):
-                refused.append(self._refuse(Reason.ABSURD, quote, index))
-                continue
-            if bid > ask > 0.0:
-                refused.append(self._refuse(Reason.CROSSED, quote, index))
-                continue
-            if at > limit:
-                if not self._may_leap(at):
-                    refused.append(self._refuse(Reason.FUTURE, quote, index))
-                    continue
+                state.quote, state.quoted = quote, at
+                if at > newest:
+                    newest = at
+            else:
+                if (reason := self._judge_quote(state, quote)) is not None:
+                    refused.append(self._refuse(reason, quote, index))
                 limit = self._latest
-            state = symbols.get(quote.symbol)
-            if state is None:
-                state = symbols[quote.symbol] = _Symbol()
-            before = state.quote
-            if before is not None and at < before.timestamp and not state.may_return():
-                refused.append(self._refuse(Reason.STALE, quote, index))
-                continue
-            state.quote = quote
-            if at > newest:
-                newest = at
         self._move_time(newest)
         return self._kept(quotes, refused)
 
@@ -167,6 +155,38 @@ class Normaliser:
             elif correction.symbol in known:
                 kept.append(correction)
         return kept
+
+    def _judge_trade(self, state: _Symbol, trade: Trade) -> Reason | None:
+        """Why it is refused. Each check trusts what those before it have let through."""
+        price, at = trade.price, trade.timestamp
+        if not (0.0 < price < math.inf and 0.0 < trade.size < math.inf and at > 0):
+            return Reason.ABSURD
+        if at > self._latest and not self._may_leap(at):
+            return Reason.FUTURE
+        if at < state.newest - OLDEST and not state.may_return():
+            return Reason.STALE
+        if at > state.newest or at < state.newest - OLDEST:
+            state.newest = at
+            self._move_time(at)
+        if not state.seen.add(trade.trade_id, trade.exchange, at):
+            return Reason.DUPLICATE
+        if not state.band.low <= price <= state.band.high and not self._believed(state, trade):
+            return Reason.OUTLIER
+        return None
+
+    def _judge_quote(self, state: _Symbol, quote: Quote) -> Reason | None:
+        bid, ask, at = quote.bid_price, quote.ask_price, quote.timestamp
+        if not (0.0 <= bid < math.inf and 0.0 <= ask < math.inf and at > 0 and quote.bid_size >= 0.0 <= quote.ask_size):
+            return Reason.ABSURD
+        if bid > ask > 0.0:
+            return Reason.CROSSED
+        if at > self._latest and not self._may_leap(at):
+            return Reason.FUTURE
+        if at < state.quoted and not state.may_return():
+            return Reason.STALE
+        state.quote, state.quoted = quote, at
+        self._move_time(at)
+        return None
 
     def _refuse(self, reason: Reason, message: Trade | Quote, index: int) -> int:
         self.rejections.add(reason, message)
@@ -215,3 +235,11 @@ class Normaliser:
             state.band.learn(trade)
             at += SAMPLE
         self._until_sample = at - len(trades)
+
+    def _forget(self, prints: int) -> None:
+        """Let go of old ids now and then, not at each print."""
+        self._until_forgetting -= prints
+        if self._until_forgetting <= 0:
+            self._until_forgetting = FORGET_EVERY
+            for state in self._symbols.values():
+                state.seen.forget_old()

@@ -1,55 +1,66 @@
 """Trades known by what identifies them, so that one which comes again after a reconnect is not counted twice.
 
-An id is unique for an exchange and a day only, so exchange and time belong to it. Two generations of ids: when the newer
-is full or old it takes the place of the older, which is forgotten as a whole. Plain numbers in dictionaries, and no key
-objects, because every print passes here.
+An id is unique for an exchange and a day only, so exchange and time belong to it. A print that is later than all before
+it is new, whatever its id, as nearly all are: those are kept in columns, in the order of their times, and no hash is
+computed for them.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
+
 from engine.domain.market import NANOSECONDS
 
-GENERATION = 10_000
-"""Ids."""
-GENERATION_AGE = 300 * NANOSECONDS
-"""Of the tape's time."""
-
-_NONE: dict[int, int] = {}
+MOST = 20_000
+"""Prints known in each of the two ways; when there are more the older half is forgotten."""
+AGE = 300 * NANOSECONDS
+"""Before the newest print of the symbol, by the tape's time: so long at least others are known."""
 
 
 class Seen:
     """Of one symbol."""
 
-    __slots__ = ("_again", "_count", "_newer", "_older", "_until")
+    __slots__ = ("_others", "exchanges", "ids", "newest", "times")
 
     def __init__(self) -> None:
-        self._newer: dict[str, dict[int, int]] = {}
-        """Time by id, by exchange."""
-        self._older: dict[str, dict[int, int]] = {}
-        self._again: set[tuple[int, str, int]] = set()
-        """Of ids that came with more than one time, the later ones."""
-        self._count = self._until = 0
+        self.newest = 0
+        """The time of the latest print, with an id or without."""
+        self.times: list[int] = []
+        """Of prints that were later than all before them."""
+        self.ids: list[int] = []
+        self.exchanges: list[str] = []
+        self._others: dict[tuple[int, str, int], None] = {}
+        """Time, exchange and id of the other prints, in the order in which they came."""
 
     def add(self, trade_id: int, exchange: str, timestamp: int) -> bool:
-        """False for one that was added before."""
-        ids = self._newer.get(exchange)
-        if ids is None:
-            ids = self._newer[exchange] = {}
-        known = ids.get(trade_id)
-        if known == timestamp or (self._again and (trade_id, exchange, timestamp) in self._again):
+        """False for one that was added before; one without an id, which is 0, is always new."""
+        if timestamp > self.newest:
+            self.newest = timestamp
+            self.times.append(timestamp)
+            self.ids.append(trade_id)
+            self.exchanges.append(exchange)
+            return True
+        other = timestamp, exchange, trade_id
+        if not trade_id:
+            return True
+        if other in self._others or self._in_columns(*other):
             return False
-        if self._older and self._older.get(exchange, _NONE).get(trade_id) == timestamp:
-            return False
-        if known is None:
-            ids[trade_id] = timestamp
-        else:
-            self._again.add((trade_id, exchange, timestamp))
-        self._count += 1
-        if self._count >= GENERATION or timestamp > self._until:
-            self._turn(timestamp)
+        self._others[other] = None
         return True
 
-    def _turn(self, timestamp: int) -> None:
-        self._older, self._newer = self._newer, {}
-        self._again.clear()
-        self._count, self._until = 0, timestamp + GENERATION_AGE
+    def forget_old(self) -> None:
+        """What is older than its age, and half of what is too much."""
+        oldest, count = self.newest - AGE, len(self.times)
+        forgotten = max(bisect_left(self.times, oldest), count // 2 if count > MOST else 0)
+        del self.times[:forgotten], self.ids[:forgotten], self.exchanges[:forgotten]
+        too_many = len(self._others) // 2 if len(self._others) > MOST else 0
+        self._others = {other: None for n, other in enumerate(self._others) if n >= too_many and other[0] >= oldest}
+
+    def _in_columns(self, timestamp: int, exchange: str, trade_id: int) -> bool:
+        at = bisect_left(self.times, timestamp)
+        return (
+            at < len(self.times)
+            and self.times[at] == timestamp
+            and self.ids[at] == trade_id
+            and self.exchanges[at] == exchange
+        )
