@@ -52,8 +52,8 @@ class Fold:
         self.volume += sum(sizes)
         self.turnover += sum(map(mul, prices, sizes))
         self.count += len(trades)
-        self.high = max(self.high, *prices)
-        self.low = min(self.low, *prices)
+        self.high = max(self.high, max(prices))
+        self.low = min(self.low, min(prices))
         if self.open_at < 0:
             self.open, self.open_at, self.open_id = prices[0], times[0], trades[0].trade_id
         self.close, self.close_at, self.close_id = prices[-1], times[-1], trades[-1].trade_id

@@ -16,6 +16,8 @@ from websockets.protocol import State
 
 WHOLE_BINARY = 0x82
 """First byte of a frame that is final, not compressed, and binary."""
+LONG = 126
+"""Lengths from this on stand for another length, of two bytes or, the greatest, of eight, that follows."""
 MAX_SIZE = 16 * 1024 * 1024
 MAX_HEAD = 64 * 1024
 FULL = 64 * 1024
@@ -72,7 +74,7 @@ class BurstConnection(ClientConnection):
             return
         self._parts.append(bytes(event.data))
         if event.fin:
-            self._put(b"".join(self._parts))
+            self._put([b"".join(self._parts)])
             self._parts.clear()
 
     def _shake_hands(self, data: bytes) -> None:
@@ -89,32 +91,43 @@ class BurstConnection(ClientConnection):
             super().data_received(rest)
 
     def _cut(self, data: bytes) -> None:
+        """One loop without calls: a busy market sends thousands of small frames a second."""
+        frames: list[bytes] = []
         at, end = 0, len(data)
         while end - at >= 2:
             head, length, body = data[at], data[at + 1], at + 2
-            if length == 126 and end - at >= 4:
-                length, body = int.from_bytes(data[at + 2 : at + 4], "big"), at + 4
-            elif length == 127 and end - at >= 10:
-                length, body = int.from_bytes(data[at + 2 : at + 10], "big"), at + 10
-            elif length >= 126:
-                break
-            if body + length > end and length <= MAX_SIZE:
+            if length >= LONG:
+                length, body = _long_length(data, at)
+            after = body + length
+            if after > end and length <= MAX_SIZE:
                 break
             if head == WHOLE_BINARY and not self._parts and length <= MAX_SIZE:
-                self._put(data[body : body + length])
+                frames.append(data[body:after])
             else:
-                super().data_received(data[at : body + length])
-            at = body + length
+                self._put(frames)
+                frames = []
+                super().data_received(data[at:after])
+            at = after
+        self._put(frames)
         self._tail = data[at:]
 
-    def _put(self, frame: bytes) -> None:
+    def _put(self, frames: list[bytes]) -> None:
+        if not frames:
+            return
         if not self._frames:
             self.received_at = self.loop.time()
-        self._frames.append(frame)
-        was, self._size = self._size, self._size + len(frame)
+        self._frames += frames
+        was, self._size = self._size, self._size + sum(map(len, frames))
         if self._size > FULL >= was:
             self.transport.pause_reading()
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done() and (self._frames or self.state is State.CLOSED):
             self._waiter.set_result(None)
+
+
+def _long_length(data: bytes, at: int) -> tuple[int, int]:
+    """Of the frame at `at`: its length, and where its body begins; beyond the data when its head is not whole."""
+    size = 2 if data[at + 1] == LONG else 8
+    body = at + 2 + size
+    return int.from_bytes(data[at + 2 : body], "big") if body <= len(data) else 0, body
