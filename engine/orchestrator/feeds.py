@@ -230,10 +230,12 @@ class Feeds:
     def _leave(self, name: str) -> list[str]:
         """Its symbols to the others, at once."""
         symbols = self._shares.pop(name)
+        moves: dict[tuple[str, int], list[str]] = {}
         for symbol in symbols:
-            new = owner(symbol, self.names)
-            self._shares[new].append(symbol)
-            self._publish(WATCH, Watch(add=[symbol], feed=new, since=self._said_until(symbol)))
+            moves.setdefault((owner(symbol, self.names), self._said_until(symbol)), []).append(symbol)
+        for (new, since), some in moves.items():
+            self._shares[new] += some
+            self._publish(WATCH, Watch(add=some, feed=new, since=since))
         self._market.feeds.pop(name, None)
         return symbols
 
