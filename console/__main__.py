@@ -52,7 +52,7 @@ def gui(
 
         def make_engine() -> object:
             # The engine brings aiohttp's, zmq's and SQLite's weight: after the first paint.
-            from engine.orchestrator import TradingEngine
+            from engine.orchestrator.engine import TradingEngine
 
             return TradingEngine(settings, installation)
 

@@ -13,7 +13,7 @@ from engine.cli.options import tell
 from engine.config.settings import Settings
 from engine.domain.errors import PaddockError
 from engine.installation import Installation, folder_name
-from engine.orchestrator import TradingEngine
+from engine.orchestrator.engine import TradingEngine
 from engine.tables import TableReader
 from engine.views import ActivityRow
 

@@ -1,6 +1,3 @@
-"""TradingEngine: joins everything below it on one bus and owns its life, from start to stop."""
-
-from engine.orchestrator.engine import TradingEngine
-from engine.orchestrator.states import EngineState
-
-__all__ = ["EngineState", "TradingEngine"]
+"""The engine: joins everything below it on one bus and owns its life (`engine.py`). Nothing is imported here, so that the
+commands which need one part of it start without the rest.
+"""

@@ -27,7 +27,7 @@ from engine.broker.limiter import RateLimiter
 from engine.config import load_settings
 from engine.domain.orders import Order, OrderStatus, OrderType, Side, TimeInForce
 from engine.installation import Installation, folder_name
-from engine.orchestrator import TradingEngine
+from engine.orchestrator.engine import TradingEngine
 from engine.streams.messages import Signal
 from tests.waiting import until
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from engine.domain.orders import OrderRequest, OrderType, Side, TimeInForce
-from engine.orchestrator import TradingEngine
+from engine.orchestrator.engine import TradingEngine
 from tests.e2e.test_engine import LONGEST, NOT_BLOCKED, running
 from tests.waiting import until
 

@@ -25,7 +25,7 @@ from console.widgets.tree import TreeView
 from console.window import Window
 from engine.config import load_settings
 from engine.installation import Installation, folder_name
-from engine.orchestrator import TradingEngine
+from engine.orchestrator.engine import TradingEngine
 from engine.preflight import checked
 from tests.waiting import until
 

@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 
 from engine.config import load_settings
-from engine.orchestrator import TradingEngine
+from engine.orchestrator.engine import TradingEngine
 from engine.storage.backup.create import create
 from engine.storage.backup.keep import backups
 from engine.storage.backup.restore import restore

@@ -17,8 +17,9 @@ from engine.domain.errors import PaddockError, UnavailableError
 from engine.domain.events import Severity, TradingState
 from engine.domain.orders import OrderRequest, Side
 from engine.installation import Installation, folder_name
-from engine.orchestrator import EngineState, TradingEngine
+from engine.orchestrator.engine import TradingEngine
 from engine.orchestrator.plan import EXCHANGE, FEED
+from engine.orchestrator.states import EngineState
 from tests.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]

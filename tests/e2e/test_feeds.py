@@ -13,7 +13,7 @@ from engine.domain.market import NANOSECONDS, Timeframe, is_crypto
 from engine.market.hours import RoundTheClock
 from engine.market.recorded import build_candles
 from engine.market.rest import MarketRest
-from engine.orchestrator import TradingEngine
+from engine.orchestrator.engine import TradingEngine
 from engine.streams.messages import CANDLES, Candles
 from tests.e2e.test_engine import LONGEST, running
 from tests.waiting import until

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from engine.installation import LONGEST_SOCKET, door_path
-from engine.orchestrator import TradingEngine
+from engine.orchestrator.engine import TradingEngine
 from tests.e2e.test_engine import LONGEST, NOT_BLOCKED, buy_by_hand, running
 from tests.waiting import until
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.domain.orders import OrderRequest, Side, TimeInForce
-from engine.orchestrator import TradingEngine
+from engine.orchestrator.engine import TradingEngine
 from tests.e2e.test_engine import LONGEST, NOT_BLOCKED, buy_by_hand, running
 from tests.waiting import until
 

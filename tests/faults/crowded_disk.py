@@ -23,7 +23,7 @@ from engine.domain.errors import DataError, OrderError, PaddockError
 from engine.domain.events import SystemEvent, TradingState
 from engine.domain.orders import OrderRequest, OrderType, Side
 from engine.installation import Installation, folder_name
-from engine.orchestrator import TradingEngine
+from engine.orchestrator.engine import TradingEngine
 from tests.faults.agreement import Account, differences
 from tests.faults.kill import configure
 from tests.waiting import until, until_async
