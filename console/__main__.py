@@ -45,6 +45,7 @@ def gui(
             environment=settings.environment.value,
             folder=settings.data,
             theme=theme or settings.console.theme,
+            times=settings.console.times,
             refresh_hz=settings.console.refresh_hz,
             exit_after=exit_after,
             screenshots=screenshots,

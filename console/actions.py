@@ -11,6 +11,7 @@ from console.dialogs.stop_critical import stop_with_care
 from console.paper import paper_actions
 from console.widgets.palette import Command, Palette
 from console.window import Action, Window
+from engine.domain.shown_times import Times
 
 if TYPE_CHECKING:
     from console.desk import Desk
@@ -48,6 +49,14 @@ def menu_actions(desk: Desk) -> list[Action]:
         Action("&View", "Back&tests", "view.backtests", lambda: desk.open("backtests"), "Ctrl+6"),
         Action("&View", "&Dark theme", "view.dark", lambda: window.set_theme("dark")),
         Action("&View", "&Light theme", "view.light", lambda: window.set_theme("light")),
+        Action(
+            "&View/T&imes",
+            "&New York, as the exchanges",
+            "view.times.exchange",
+            partial(window.set_times, Times.EXCHANGE),
+        ),
+        Action("&View/T&imes", "This &machine", "view.times.machine", partial(window.set_times, Times.MACHINE)),
+        Action("&View/T&imes", "&UTC", "view.times.utc", partial(window.set_times, Times.UTC)),
         Action("&View", "&Search…", "view.search", lambda: open_palette(desk), "Ctrl+K"),
         Action("&View", "&Reset the layout", "view.reset", desk.arrangement.reset),
         Action("&Trade", "&Pause bots", "trade.pause", lambda: spawn(control.pause("paused by hand"), "pause")),

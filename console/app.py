@@ -27,6 +27,7 @@ from console.marks import mark
 from console.theme import apply_theme, load_fonts
 from console.window import Window
 from engine.domain.errors import PaddockError
+from engine.domain.shown_times import Times, show_times
 
 if TYPE_CHECKING:
     from console.desk import Desk
@@ -54,9 +55,15 @@ class ConsoleSettings:
     environment: str
     folder: Path
     theme: str | None = None
+    times: Times | None = None
     refresh_hz: int = 15
     exit_after: float | None = None
     screenshots: Path | None = None
+
+
+def last_times(store: QSettings) -> Times:
+    kept = str(store.value("times", ""))
+    return Times(kept) if kept in set(Times) else Times.EXCHANGE
 
 
 def run_console(settings: ConsoleSettings, make_engine: Callable[[], Any]) -> int:
@@ -71,6 +78,7 @@ def run_console(settings: ConsoleSettings, make_engine: Callable[[], Any]) -> in
     load_fonts()
     store = QSettings(str(settings.folder / "window.ini"), QSettings.Format.IniFormat)
     apply_theme(app, settings.theme or str(store.value("theme", "dark")))
+    show_times(settings.times or last_times(store))
     window = Window(settings.environment, store, remember=settings.screenshots is None)
     window.show()
     app.processEvents()

@@ -19,6 +19,7 @@ from console.panels.overview import Overview
 from console.panels.processes import Processes
 from console.panels.trading import Trading
 from console.tasks import Tasks
+from console.widgets.table import TableView
 from console.window import Window
 from engine.control import EngineControl
 from engine.domain.errors import PaddockError
@@ -56,6 +57,7 @@ class Desk:
         window.add_actions(menu_actions(self))
         window.search_button.clicked.connect(lambda: open_palette(self))
         window.theme_changed.connect(self._restyle)
+        window.times_changed.connect(self._rewrite)
         window.tabs.currentChanged.connect(lambda _: self._look_now())
         window.stop_button.held.connect(self._emergency)
         window.stop_button.listen_to_keys()
@@ -130,7 +132,13 @@ class Desk:
     def _restyle(self) -> None:
         for panel in self.panels:
             panel.restyle()
+        self.show_summary()
         self._look_now()
+
+    def _rewrite(self) -> None:
+        for table in self.window.findChildren(TableView):
+            table.source.retext()
+        self._restyle()
 
     def _position(self, name: str) -> int:
         return next(number for number, panel in enumerate(self.panels) if panel.name == name)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime
-from zoneinfo import ZoneInfo
+
+from engine.domain import shown_times
 
 DASH = "–"
-NEW_YORK = ZoneInfo("America/New_York")
 
 
 def price(value: float | None) -> str:
@@ -49,17 +48,15 @@ def tone(value: float) -> str:
     return "up" if value > 0.004 else "down" if value < -0.004 else ""
 
 
-def clock(timestamp: int, zone: ZoneInfo | None = None) -> str:
-    """Time of day of int nanoseconds UTC, local unless a zone is given."""
-    if timestamp <= 0:
-        return DASH
-    return f"{datetime.fromtimestamp(timestamp / 1e9, zone).astimezone(zone):%H:%M:%S}"
+def clock(timestamp: int) -> str:
+    """Time of day of int nanoseconds UTC."""
+    return DASH if timestamp <= 0 else shown_times.clock(timestamp)
 
 
 def exact(timestamp: int) -> str:
     if timestamp <= 0:
         return "never"
-    return f"{datetime.fromtimestamp(timestamp / 1e9).astimezone():%Y-%m-%d %H:%M:%S.%f}"[:-3]
+    return f"{shown_times.shown(timestamp / 1e9):%Y-%m-%d %H:%M:%S.%f}"[:-3]
 
 
 def ago(timestamp: int, now: int) -> str:

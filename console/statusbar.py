@@ -8,6 +8,7 @@ from console import format
 from console.theme import tokens
 from console.widgets.layout import label, set_tone
 from engine.domain.events import TradingState
+from engine.domain.shown_times import zone_name
 from engine.views import Summary
 
 DOT = {"good": "●", "warning": "▲", "bad": "✕", "unknown": "○"}
@@ -56,8 +57,8 @@ class StatusBar(QStatusBar):
         self._show_faults(summary.armed_faults)
         state = "bad" if lag > LAG_BAD else "warning" if lag > LAG_WARNING else "good"
         self._set("loop", state, f"loop {lag:.0f} ms", "how late the window's event loop answers (99th percentile)")
-        zone = "ET" if summary.market_time else ""
-        self._time.setText(f"{format.clock(summary.market_time, format.NEW_YORK)} {zone}  ")
+        zone = zone_name(summary.market_time) if summary.market_time else ""
+        self._time.setText(f"{format.clock(summary.market_time)} {zone}  ")
 
     def _show_state(self, summary: Summary) -> None:
         active = summary.trading_state is TradingState.ACTIVE

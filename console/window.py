@@ -17,6 +17,7 @@ from console.widgets.cover import Cover
 from console.widgets.layout import button, label, row
 from console.widgets.notices import Notices
 from console.widgets.stop_button import StopButton
+from engine.domain.shown_times import Times, show_times
 
 SETTLE = 1.5
 """Seconds that a tab is shown before its picture is taken: a chart waits for its history."""
@@ -41,6 +42,7 @@ class Window(QMainWindow):
     closing = Signal()
     first_painted = Signal()
     theme_changed = Signal()
+    times_changed = Signal()
 
     def __init__(self, environment: str, store: QSettings, remember: bool = True) -> None:
         """`remember` restores the place on the screen; pictures are taken at the standard size instead."""
@@ -121,6 +123,11 @@ class Window(QMainWindow):
         self.store.setValue("theme", name)
         self.status.restyle(self.environment)
         self.theme_changed.emit()
+
+    def set_times(self, times: Times) -> None:
+        show_times(times)
+        self.store.setValue("times", times.value)
+        self.times_changed.emit()
 
     async def save_pictures(self, folder: Path) -> None:
         """One PNG for each tab, named after its panel, taken when it has had time to fill."""

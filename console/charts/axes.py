@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyqtgraph as pg
@@ -12,6 +10,7 @@ from PySide6.QtGui import QFontMetrics
 
 from console.charts.series import BarSeries
 from console.theme import SMALL, font, tokens
+from engine.domain.shown_times import shown
 
 DAY = 86_400.0
 INTERVALS = (
@@ -33,10 +32,9 @@ class BarTimeAxis(pg.AxisItem):  # type: ignore[misc]
     They stand at the first bar of each round interval, and a new day is named by its date.
     """
 
-    def __init__(self, series: BarSeries, zone: ZoneInfo | None = None) -> None:
+    def __init__(self, series: BarSeries) -> None:
         super().__init__("bottom")
         self._series = series
-        self._zone = zone
         self._texts: dict[float, str] = {}
         style_axis(self)
 
@@ -62,19 +60,19 @@ class BarTimeAxis(pg.AxisItem):  # type: ignore[misc]
         return {float(first + at): self._text(float(times[at]), interval, days[at] != days[at - 1]) for at in starts}
 
     def _text(self, time: float, interval: float, new_day: bool) -> str:
-        at = datetime.fromtimestamp(time, self._zone).astimezone(self._zone)
+        at = shown(time)
         if new_day or interval >= DAY:
             return f"{at:%b %Y}" if interval > 20 * DAY else f"{at:%d %b}"
         return f"{at:%H:%M:%S}" if interval < 60 else f"{at:%H:%M}"
 
     def _offset(self, time: float) -> float:
         """Seconds east of Greenwich."""
-        offset = datetime.fromtimestamp(time, self._zone).astimezone(self._zone).utcoffset()
+        offset = shown(time).utcoffset()
         return offset.total_seconds() if offset is not None else 0.0
 
 
 class TimeAxis(pg.AxisItem):  # type: ignore[misc]
-    """The x axis in seconds UTC, shown in local time."""
+    """The x axis in seconds UTC, shown as the person reads times."""
 
     def __init__(self) -> None:
         super().__init__("bottom")
@@ -93,7 +91,7 @@ class TimeAxis(pg.AxisItem):  # type: ignore[misc]
         found: list[str] = []
         for value in values:
             try:
-                found.append(datetime.fromtimestamp(value).astimezone().strftime(pattern))
+                found.append(shown(value).strftime(pattern))
             except (ValueError, OverflowError, OSError):
                 found.append("")
         return found

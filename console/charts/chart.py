@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from console.charts.overlay import Overlay
 from console.charts.series import BarSeries
 from console.theme import SMALL, font, tokens
 from engine.domain.market import NANOSECONDS, Bar, IndicatorValues
+from engine.domain.shown_times import shown
 from engine.views import FillRow
 
 IN_SIGHT = 140
@@ -243,7 +243,7 @@ class Chart(QWidget):
             name: float(self.series.column(name)[position]) for name in ("open", "high", "low", "close", "volume")
         }
         colour = t.up if values["close"] >= values["open"] else t.down
-        at = datetime.fromtimestamp(float(self.series.column("time")[position])).astimezone()
+        at = shown(float(self.series.column("time")[position]))
         parts = [
             f"<span style='color:{t.muted}'>{letter}</span> <span style='color:{colour}'>{format.price(values[name])}</span>"
             for letter, name in (("O", "open"), ("H", "high"), ("L", "low"), ("C", "close"))

@@ -22,6 +22,7 @@ from engine.domain.errors import ConfigurationError
 from engine.domain.market import Timeframe
 from engine.domain.orders import MANUAL_SLEEVE
 from engine.domain.portfolio import CostBasis
+from engine.domain.shown_times import Times
 
 SYMBOL = r"^[A-Z][A-Z0-9.]{0,9}(/[A-Z]{3,5})?$"
 BOT_NAME = r"^[a-z][a-z0-9-]{0,14}$"
@@ -275,6 +276,7 @@ class ScalingSection(Section):
 
 class ConsoleSection(Section):
     theme: Literal["dark", "light"] | None = Field(None, description="empty keeps the window's last choice")
+    times: Times | None = Field(None, description="exchange (New York), machine or utc; empty keeps the last choice")
     refresh_hz: int = Field(10, ge=2, le=60)
 
 

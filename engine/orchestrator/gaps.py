@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 
+from engine.domain.shown_times import clock
 from engine.streams.messages import Gap
 
 KEPT = 500
@@ -35,7 +35,7 @@ def told(gaps: Sequence[Gap]) -> str:
     if len(gaps) == 1:
         return one_line(gaps[0])
     trades, partial = sum(gap.trades for gap in gaps), [gap.symbol for gap in gaps if not gap.whole]
-    span = f"{_clock(min(gap.start for gap in gaps))} to {_clock(max(gap.end for gap in gaps))}"
+    span = f"{clock(min(gap.start for gap in gaps))} to {clock(max(gap.end for gap in gaps))}"
     rest = f"; of {', '.join(partial)} the minutes only" if partial else ""
     return f"{len(gaps)} symbols missed trades from {span}; {trades:,} were read by {gaps[0].source}{rest}"
 
@@ -43,10 +43,6 @@ def told(gaps: Sequence[Gap]) -> str:
 def one_line(gap: Gap) -> str:
     partly = "" if gap.whole else ", and of its beginning the minutes only"
     return (
-        f"{gap.symbol} {_clock(gap.start)} to {_clock(gap.end)}: {gap.trades:,} missed trades "
+        f"{gap.symbol} {clock(gap.start)} to {clock(gap.end)}: {gap.trades:,} missed trades "
         f"and {gap.minutes:,} minutes read by {gap.source}{partly}"
     )
-
-
-def _clock(at: int) -> str:
-    return f"{datetime.fromtimestamp(at / 1e9).astimezone():%H:%M:%S}"

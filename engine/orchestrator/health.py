@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from pathlib import Path
 
 from engine.bus import BusFigures
+from engine.domain.shown_times import clock
 from engine.orchestrator.components import Component, ComponentState
 from engine.orchestrator.market import MarketMemory
 from engine.streams.messages import FeedStatus, RecorderStatus
@@ -139,15 +139,13 @@ def write_revisions(table: Table[HealthRow], market: MarketMemory, bots: Iterabl
     if bar is None:
         return
     signals = sum(bot.revised for bot in bots)
-    begun = datetime.fromtimestamp(bar.timestamp / 1e9).astimezone()
-    last = f"last {bar.symbol} {bar.timeframe} of {begun:%H:%M:%S}, revision {bar.revision}"
+    last = f"last {bar.symbol} {bar.timeframe} of {clock(bar.timestamp)}, revision {bar.revision}"
     detail = f"{market.revised:,} bars corrected, which would change {signals:,} signals; {last}"
     _put(table, "bar revisions", "good", detail, now)
 
 
 def _described(component: Component) -> str:
-    since = datetime.fromtimestamp(component.since / 1e9).astimezone()
-    text = f"{component.state.value.lower()} since {since:%H:%M:%S}"
+    text = f"{component.state.value.lower()} since {clock(component.since)}"
     if component.recoveries:
         text += f", recovered {component.recoveries}×"
     return f"{text}: {component.reason}" if component.reason else text

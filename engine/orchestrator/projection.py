@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from decimal import Decimal
 
 import msgspec
@@ -13,6 +12,7 @@ from engine.config.settings import BotSection, Settings
 from engine.domain.events import Severity, TradingState
 from engine.domain.orders import Fill, Order, OrderStatus, OrderType
 from engine.domain.portfolio import Account, Position
+from engine.domain.shown_times import clock
 from engine.orchestrator.plan import timeframe_of
 from engine.streams.messages import BotStatus, RevisedSignal, Signal
 from engine.views import ActivityRow, BotRow, FillRow, OrderRow, PositionRow, Views
@@ -110,8 +110,8 @@ class Projection:
     def revised_signal(self, revised: RevisedSignal) -> None:
         """A signal that a corrected bar would change: a line, and the bot's count of them."""
         text = (
-            f"{revised.symbol} {revised.was:+.1%} of {_clock(revised.as_of)} would be {revised.would_be:+.1%}: "
-            f"the bar {revised.timeframe} of {_clock(revised.bar)} was corrected"
+            f"{revised.symbol} {revised.was:+.1%} of {clock(revised.as_of)} would be {revised.would_be:+.1%}: "
+            f"the bar {revised.timeframe} of {clock(revised.bar)} was corrected"
         )
         self.activity("revision", f"{revised.sleeve}: {text}", Severity.WARNING)
         row = self._views.bots.get(revised.sleeve)
@@ -221,7 +221,3 @@ class Projection:
 
 def _float(value: Decimal | None) -> float | None:
     return None if value is None else float(value)
-
-
-def _clock(at: int) -> str:
-    return f"{datetime.fromtimestamp(at / 1e9).astimezone():%H:%M:%S}"

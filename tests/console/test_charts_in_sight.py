@@ -178,7 +178,7 @@ def test_times_are_labelled_at_round_ones_and_a_new_day_by_its_date(qapp: QAppli
     series = BarSeries()
     day = 86_400
     series.set(walk(390) + walk(390, start=1_381_152_600 + day))
-    axis = BarTimeAxis(series, NEW_YORK)
+    axis = BarTimeAxis(series)
     ((_, ticks),) = axis.tickValues(0, 780, 900)
     texts = axis.tickStrings(ticks, 1.0, 1.0)
     assert 3 <= len(texts) <= 10
@@ -195,7 +195,7 @@ def test_times_are_labelled_at_round_ones_and_a_new_day_by_its_date(qapp: QAppli
 def test_a_year_of_days_and_seconds_have_labels_of_their_kind(qapp: QApplication) -> None:
     series = BarSeries()
     series.set(walk(365, start=1_356_998_400, step=86_400))
-    axis = BarTimeAxis(series, NEW_YORK)
+    axis = BarTimeAxis(series)
     ((_, ticks),) = axis.tickValues(0, 365, 900)
     assert 2 < len(ticks) <= 10
     series.set(walk(60, step=1))
