@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -57,3 +58,17 @@ def test_a_day_is_the_same_each_time_it_is_lived(seed: int) -> None:
     one, two = run("--seed", str(seed)), run("--seed", str(seed))
     assert json.loads(one.stdout)["same twice"]
     assert one.stdout == two.stdout
+
+
+def test_a_run_that_was_ended_is_taken_up_where_it_stopped(tmp_path: Path) -> None:
+    tally = str(tmp_path / "days.tally")
+
+    def told(*arguments: str) -> dict[str, object]:
+        counted = json.loads(run(*arguments).stdout)
+        return {name: counted[name] for name in ("days", "wrong", "orders", "fills", "lives")}
+
+    assert told("--seeds", "3", "--tally", tally)["days"] == 3
+    assert told("--seeds", "6", "--tally", tally) == told("--seeds", "6")
+    other = run("--seeds", "6", "--first", "1", "--tally", tally)
+    assert other.returncode == 1
+    assert "name another file" in other.stderr
