@@ -18,6 +18,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 TICK = 0.02
+AT_ONCE = 0.005
+"""Seconds."""
 _PROC = Path("/proc")
 Popen = subprocess.Popen[bytes]
 Schedule = tuple[float, float]
@@ -47,10 +49,11 @@ class StallWatch:
     async def run(self) -> None:
         me = threading.get_native_id()
         while True:
-            began, before = time.perf_counter(), _schedules()
+            began, before = _now()
             self._children = 0.0
             await asyncio.sleep(TICK)
-            late, after = time.perf_counter() - began - TICK, _schedules()
+            ended, after = _now()
+            late = ended - began - TICK
             self.late = max(self.late, late)
             self.own = max(self.own, _own(late, me, before, after, self._children))
 
@@ -61,6 +64,14 @@ def _own(late: float, me: int, before: dict[int, Schedule], after: dict[int, Sch
     late -= waited
     others = children + sum(after[each][1] - before.get(each, (0.0, 0.0))[1] for each in after if each != me)
     return late - min(others, max(late - ran, 0.0))
+
+
+def _now() -> tuple[float, dict[int, Schedule]]:
+    """The time and the threads' schedules, read together: without the CPU lost in between, which only one of them had."""
+    while True:
+        at, found = time.perf_counter(), _schedules()
+        if time.perf_counter() - at < AT_ONCE:
+            return at, found
 
 
 def _schedules() -> dict[int, Schedule]:
