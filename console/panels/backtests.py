@@ -75,7 +75,7 @@ class Backtests(Panel):
             ),
             sizes=[380, 280], vertical=True, name="backtests.right",
         )  # fmt: skip
-        self.body.addWidget(splitter(left, results, sizes=[440, 840], name="backtests.splitter"))
+        self.body.addWidget(splitter(left, results, sizes=[460, 820], name="backtests.splitter"))
         self._show_running(False)
         self._show(None)
 

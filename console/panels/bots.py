@@ -106,16 +106,16 @@ def _columns() -> list[Column[BotRow]]:
         return bot.realised + bot.unrealised
 
     return [
-        Column("Bot", lambda r: r.name, width=110),
-        Column("State", lambda r: f"{STATES.get(r.state, ('○', ''))[0]} {r.state}", width=110,
+        Column("Bot", lambda r: r.name, width=100),
+        Column("State", lambda r: f"{STATES.get(r.state, ('○', ''))[0]} {r.state}", width=104,
                tone=lambda r: STATES.get(r.state, ("", "muted"))[1]),
         Column("Strategy", lambda r: r.strategy, width=100),
-        Column("Symbols", lambda r: r.symbols, width=130),
+        Column("Symbols", lambda r: r.symbols, width=116),
         Column("Bars", lambda r: r.timeframe, width=46),
         Column("P&L", lambda r: format.signed(pnl(r)), pnl, tone=lambda r: format.tone(pnl(r)), width=96, right=True),
         Column("Realised", lambda r: format.signed(r.realised), lambda r: r.realised,
                tone=lambda r: format.tone(r.realised), width=90, right=True),
-        Column("Position", lambda r: format.money(r.position_value), lambda r: r.position_value, width=88, right=True),
+        Column("Position", lambda r: format.money(r.position_value), lambda r: r.position_value, width=80, right=True),
         Column("Capital", lambda r: format.money(r.capital), lambda r: r.capital, width=84, right=True),
         Column("Signals", lambda r: str(r.signals), lambda r: r.signals, width=60, right=True),
         Column("Revised", lambda r: str(r.revised), lambda r: r.revised, width=60, right=True,
@@ -125,8 +125,8 @@ def _columns() -> list[Column[BotRow]]:
         Column("Fills", lambda r: str(r.fills), lambda r: r.fills, width=48, right=True),
         Column("Blocked", lambda r: str(r.blocked), lambda r: r.blocked, width=62, right=True,
                tone=lambda r: "warning" if r.blocked else ""),
-        Column("Confidence", lambda r: format.percent(r.confidence, 0), lambda r: r.confidence, width=80, right=True),
-        Column("Last signal", lambda r: r.last_signal or format.DASH, width=150,
+        Column("Confidence", lambda r: format.percent(r.confidence, 0), lambda r: r.confidence, width=76, right=True),
+        Column("Last signal", lambda r: r.last_signal or format.DASH, width=140,
                tooltip=lambda r: format.exact(r.last_signal_at)),
-        Column("When", lambda r: format.ago(r.last_signal_at, time.time_ns()), lambda r: r.last_signal_at, width=80),
+        Column("When", lambda r: format.ago(r.last_signal_at, time.time_ns()), lambda r: r.last_signal_at, width=72),
     ]  # fmt: skip

@@ -97,7 +97,8 @@ class Projection:
         row = self._views.bots.get(signal.sleeve)
         if row is None:
             return
-        text = f"{signal.symbol} {signal.weight:+.0%} at {signal.price:,.2f}"
+        wanted = f"{signal.weight:+.0%}" if signal.weight else "flat"
+        text = f"{signal.symbol} {wanted} at {signal.price:,.2f}"
         changed = msgspec.structs.replace(
             row,
             signals=row.signals + 1,

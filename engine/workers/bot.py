@@ -212,7 +212,7 @@ class Bot:
             price=float(bars.close[-1]),
             as_of=int(bars.timestamp[-1]) + self._settings.timeframe.nanoseconds,
             made_at=self._child.clock.now(),
-            reason=f"{self._settings.strategy} wants {weight:+.0%}",
+            reason=f"{self._settings.strategy} wants {f'{weight:+.0%}' if weight else 'to be flat'}",
         )
 
     def _request(self, symbol: str, window: BarWindow) -> HistoryRequest:
