@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import time
+from collections.abc import Iterable
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -77,7 +78,7 @@ async def _run(pipe: Connection, messages: int, batch: int, rate: int, cycles: i
         else:
             for cycle in range(cycles):
                 first = cycle * messages
-                await _flood(socket, [frame(at, batch, start) for at in range(first, first + messages, batch)])
+                await _flood(socket, (frame(at, batch, start) for at in range(first, first + messages, batch)))
         await socket.wait_closed()
 
     async with serve(handle, "127.0.0.1", 0, compression=None, ping_interval=None) as server:
@@ -85,7 +86,7 @@ async def _run(pipe: Connection, messages: int, batch: int, rate: int, cycles: i
         await asyncio.Event().wait()
 
 
-async def _flood(socket: ServerConnection, frames: list[bytes]) -> None:
+async def _flood(socket: ServerConnection, frames: Iterable[bytes]) -> None:
     """Straight to the transport, because the server is not what is measured."""
     waiting, size = [], 0
     for data in frames:
@@ -99,6 +100,7 @@ async def _flood(socket: ServerConnection, frames: list[bytes]) -> None:
 
 async def _write(socket: ServerConnection, frames: list[bytes]) -> None:
     socket.transport.write(b"".join(frames))
+    await asyncio.sleep(0)  # a ping of the client must be answered while frames are made
     while socket.transport.get_write_buffer_size() > 4 * CHUNK:  # noqa: ASYNC110  the transport tells no event
         await asyncio.sleep(0)
 
