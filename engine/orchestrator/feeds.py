@@ -67,7 +67,7 @@ class Feeds:
         self._speed = max(speed, 1.0)
         self._shares: dict[str, list[str]] = {FEED: list(symbols)}
         self._resting: set[str] = set()
-        """Stopped by a person."""
+        """Stopped by a person; or the first one, which is there always, and has been given up."""
         self._views.summary.feeds_most = limits.most
 
     @property
@@ -152,7 +152,7 @@ class Feeds:
         return next(name for n in range(2, len(self._shares) + 2) if (name := f"{FEED}-{n}") not in self._shares)
 
     async def _remove(self) -> list[str]:
-        name = self.names[-1]
+        name = [name for name in self.names if name != FEED][-1]
         moved = await self._settle(without=name)
         await self._drop(name)
         return moved
@@ -195,22 +195,24 @@ class Feeds:
                 await asyncio.sleep(EVERY)
 
     async def _rescue(self) -> None:
-        """A further feed that has been stopped or given up leaves its symbols to the others."""
-        for name in [name for name in self.names if name != FEED and self._supervisor.state(name) in _LOST]:
+        """A feed that has been stopped or given up leaves its symbols to the others, if one of them lives."""
+        lost = [name for name in self.names if self._supervisor.state(name) in _LOST]
+        for name in lost if len(lost) < len(self._shares) else ():
             before, symbols = len(self._shares), self._leave(name)
             log.warning("%s is gone; %d symbols went to the other feeds", name, len(symbols))
             if self._supervisor.state(name) is ProcessState.STOPPED:
-                self._resting.add(name)
                 self._by_hand(before, f"{name} was stopped by a person", symbols)
+                self._resting.add(name)
             else:
-                await self._supervisor.remove(name)
+                await self._put_away(name)
 
     async def _welcome(self) -> None:
-        """A feed that a person had stopped, and started again, has its symbols back."""
+        """A feed that rested, and was started again by a person, has its symbols back."""
         for name in [name for name in self._resting if self._supervisor.state(name) is ProcessState.RUNNING]:
             self._resting.discard(name)
             before = len(self._shares)
             self._shares[name] = []
+            await self._rescue()
             try:
                 self._by_hand(before, f"{name} was started by a person", await self._settle())
             except TimeoutError:
@@ -225,7 +227,13 @@ class Feeds:
 
     async def _drop(self, name: str) -> None:
         self._leave(name)
-        await self._supervisor.remove(name)
+        await self._put_away(name)
+
+    async def _put_away(self, name: str) -> None:
+        if name == FEED:
+            self._resting.add(name)
+        else:
+            await self._supervisor.remove(name)
 
     def _leave(self, name: str) -> list[str]:
         """Its symbols to the others, at once."""

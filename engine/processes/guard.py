@@ -21,11 +21,22 @@ UNTOLD = 1_000
 _SCRIPT = Path(__file__).with_name("orphan_reaper.py")
 
 
+class _Outliving(subprocess.Popen[bytes]):
+    """It is meant to run when this process ends; a Popen and the file of its pipe warn of that at the interpreter's end,
+    this one and the bare descriptor `pipe` do not.
+    """
+
+    pipe: int
+
+    def __del__(self) -> None:
+        return
+
+
 class Guard:
     """One for this process, as its mark is; it needs no end, because it ends after us."""
 
     def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: _Outliving | None = None
         self._untold: deque[str] = deque(maxlen=UNTOLD)
 
     @property
@@ -37,8 +48,8 @@ class Guard:
         """Start it unless it runs. Windows has job objects instead (`engine.processes.windows_job`)."""
         if sys.platform == "win32" or (self._process is not None and self._process.poll() is None):
             return
-        if self._process is not None and self._process.stdin is not None:
-            self._process.stdin.close()
+        if self._process is not None:
+            os.close(self._process.pipe)
             log.warning("the process that ends orphans has itself ended, and is started again")
         try:
             self._process = _start()
@@ -55,20 +66,20 @@ class Guard:
         self._tell()
 
     def _tell(self) -> None:
-        if self._process is None or self._process.stdin is None:
+        if self._process is None:
             return
         while self._untold:
             try:
-                os.write(self._process.stdin.fileno(), f"{self._untold[0]}\n".encode())
+                os.write(self._process.pipe, f"{self._untold[0]}\n".encode())
             except OSError:  # it is dead, or does not listen
                 return
             self._untold.popleft()
 
 
-def _start() -> subprocess.Popen[bytes]:
+def _start() -> _Outliving:
     """Without our marks, by which it would end itself, and without `site`, which would cost it most of its time."""
     ours = {lifeline.MARK, lifeline.LIFE}
-    process = subprocess.Popen(
+    process = _Outliving(
         [sys.executable, "-I", "-S", str(_SCRIPT), str(os.getpid()), lifeline.mark()],
         bufsize=0,
         stdin=subprocess.PIPE,
@@ -78,7 +89,9 @@ def _start() -> subprocess.Popen[bytes]:
         env={name: value for name, value in os.environ.items() if name not in ours},
     )
     assert process.stdin is not None
-    os.set_blocking(process.stdin.fileno(), False)
+    process.pipe = os.dup(process.stdin.fileno())
+    process.stdin.close()
+    os.set_blocking(process.pipe, False)
     return process
 
 

@@ -88,19 +88,21 @@ async def test_symbols_move_between_feeds_and_no_second_is_lost_or_said_twice(tm
         said = {key: count for key, count in found.items() if first <= key[1] < back and not is_crypto(key[0])}
         assert [key for key, count in said.items() if count > 1] == []
         assert expected - set(said) == set()
-        by_hand = ["feed-2 was stopped by a person", "feed-2 was started by a person"]
+        by_hand = ["feed was stopped by a person", "feed was started by a person"]
         assert [row.reason for row in engine.views.scaling] == ["chosen by a person", *by_hand, "chosen by a person"]
 
 
 async def one_is_stopped_and_started_by_hand(engine: TradingEngine, found: Seconds, held: dict[str, list[str]]) -> None:
-    """As the window and `paddock stop` do it: its symbols go to the other one, and come back to it."""
-    await engine.stop_processes(["feed-2"])
-    await until(lambda: engine._parts.feeds.symbols_of("feed-2") == [], LONGEST)
+    """As the window and `paddock stop` do it, and to the one that is there always: its symbols go to the other one, and
+    come back to it.
+    """
+    await engine.stop_processes(["feed"])
+    await until(lambda: engine._parts.feeds.symbols_of("feed") == [], LONGEST)
     gone = max(second for _, second in found)
     await until(lambda: all(newest(found, symbol) > gone for symbol in engine._parts.settings.symbols), LONGEST)
-    row = engine.views.processes.get("feed-2")
+    row = engine.views.processes.get("feed")
     assert row is not None and row.state == "STOPPED", "nobody starts it against that person's will"
-    await engine.start_processes(["feed-2"])
+    await engine.start_processes(["feed"])
     await until(lambda: len(engine.views.scaling) == 3, 60)
     assert {name: set(engine._parts.feeds.symbols_of(name)) for name in held} == {
         name: set(symbols) for name, symbols in held.items()
