@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from typing import BinaryIO
 
 from engine.domain.errors import UnavailableError
 from engine.processes.guard import GUARD
@@ -24,7 +26,7 @@ else:
 
 
 def spawn(arguments: Sequence[str], life: str) -> subprocess.Popen[bytes]:
-    """A process of a session and group of its own, with a pipe to each standard stream, ready for an event loop.
+    """A process of a session and group of its own, with a way to each standard stream, ready for an event loop.
 
     It is there when this returns; asyncio's own way lets it run for several rounds of the loop before it tells its pid.
     Whatever it starts carries `life`, of `lifeline.new_life()`, in its environment.
@@ -32,16 +34,18 @@ def spawn(arguments: Sequence[str], life: str) -> subprocess.Popen[bytes]:
     Raises UnavailableError when the system cannot start it.
     """
     try:
-        process = subprocess.Popen(
-            arguments,
-            bufsize=0,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            # Of its own, so that a flood on it does not hold up the heartbeats.
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-            env={**os.environ, MARK: mark(), LIFE: life},
-        )
+        # stderr is apart, so that a flood on it does not hold up the heartbeats.
+        with _Outlet() as stdout, _Outlet() as stderr:
+            process = subprocess.Popen(
+                arguments,
+                bufsize=0,
+                stdin=subprocess.PIPE,
+                stdout=stdout.theirs,
+                stderr=stderr.theirs,
+                start_new_session=True,
+                env={**os.environ, MARK: mark(), LIFE: life},
+            )
+            process.stdout, process.stderr = process.stdout or stdout.ours(), process.stderr or stderr.ours()
         if sys.platform == "win32":
             join_job(process.pid)
         return process
@@ -50,6 +54,29 @@ def spawn(arguments: Sequence[str], life: str) -> subprocess.Popen[bytes]:
             f"{arguments[0]} cannot be started: {error.strerror or error}.",
             "Look at the memory and process limits of this machine.",
         ) from None
+
+
+class _Outlet:
+    """What a child writes to: a socket, as under systemd, where there are such.
+
+    Who writes to a pipe holds its lock while it copies. A child that floods and is then not given the CPU keeps whoever
+    reads from it waiting in the kernel, which was the event loop, for up to 200 ms; a socket has no such lock.
+    """
+
+    def __init__(self) -> None:
+        pair = None if sys.platform == "win32" else socket.socketpair()
+        self._pair = pair
+        self.theirs: int = subprocess.PIPE if pair is None else pair[1].fileno()
+
+    def __enter__(self) -> _Outlet:
+        return self
+
+    def ours(self) -> BinaryIO | None:
+        return None if self._pair is None else os.fdopen(self._pair[0].detach(), "rb", 0)
+
+    def __exit__(self, *_: object) -> None:
+        for end in self._pair or ():
+            end.close()
 
 
 def tell_end(process: subprocess.Popen[bytes], life: str, ended: asyncio.Event) -> None:
