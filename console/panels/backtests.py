@@ -191,9 +191,9 @@ def _run_columns() -> list[Column[BacktestResult]]:
         return result.metrics.get("total_return", 0.0)
 
     return [
-        Column("When", lambda r: format.exact(r.created_at)[5:16], lambda r: r.created_at, width=104),
-        Column("Strategy", lambda r: r.spec.strategy, width=100),
-        Column("Symbol", lambda r: r.spec.symbol, width=64),
+        Column("When", lambda r: format.exact(r.created_at)[5:16], lambda r: r.created_at, width=92),
+        Column("Strategy", lambda r: r.spec.strategy, width=92),
+        Column("Symbol", lambda r: r.spec.symbol, width=60),
         Column("Return", lambda r: format.percent(gained(r), sign=True), gained,
                tone=lambda r: "up" if gained(r) > 0 else "down", width=72, right=True),
         Column("Sharpe", lambda r: f"{r.metrics.get('sharpe', 0.0):.2f}", lambda r: r.metrics.get("sharpe", 0.0),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,6 +38,16 @@ def test_numbers_that_cannot_be_are_refused_and_kept_to_be_looked_at() -> None:
     assert list(normaliser.trades([*absurd, trade()])) == [trade()]
     assert refused(normaliser) == {Reason.ABSURD: 6}
     assert len(normaliser.rejections.newest(Reason.ABSURD)) == 6
+
+
+@pytest.mark.parametrize("known", [1, 200], ids=["before the scale is known", "on a scale wider than the price"])
+def test_numbers_that_cannot_be_are_refused_among_good_ones_too(known: int) -> None:
+    normaliser = Normaliser()
+    good = [trade(number, NOON + number, 1.0 if number % 2 else 100.0) for number in range(1, known + 1)]
+    assert list(normaliser.trades(good))
+    absurd = [trade(1_000 + n, NOON + 1_000 + n, p) for n, p in enumerate((math.nan, math.inf, 0.0, -1.0))]
+    assert list(normaliser.trades(absurd)) == []
+    assert refused(normaliser)[Reason.ABSURD] == 4
 
 
 def test_a_crossed_quote_is_refused_and_a_locked_or_one_sided_one_is_not() -> None:

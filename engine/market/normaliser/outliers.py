@@ -7,6 +7,8 @@ is true after all: the fifth print in a row that agrees with the others is belie
 
 from __future__ import annotations
 
+import math
+import sys
 from collections import deque
 from statistics import median
 
@@ -24,13 +26,17 @@ QUOTE_LIFE = 10 * NANOSECONDS
 CONFIRMATIONS = 5
 
 
+LOWEST, HIGHEST = math.ulp(0.0), sys.float_info.max
+"""No band reaches beyond them, so that a price between `low` and `high` is above zero and finite."""
+
+
 class PriceBand:
     """Of one symbol. Read `low` and `high` first; ask `believes` only about a price that is not between them."""
 
     __slots__ = ("_ask", "_bid", "_learnt", "_prints", "_quoted_at", "_strange", "high", "low")
 
     def __init__(self) -> None:
-        self.low, self.high = 0.0, float("inf")
+        self.low, self.high = LOWEST, HIGHEST
         self._bid = self._ask = 0.0
         self._quoted_at = 0
         self._learnt = 0
@@ -63,7 +69,7 @@ class PriceBand:
         self._prints.clear()
         self._prints.extend(self._strange)
         self._strange.clear()
-        self.low, self.high = 0.0, float("inf")
+        self.low, self.high = LOWEST, HIGHEST
         return True
 
     def _measure(self, now: int) -> None:
@@ -73,4 +79,4 @@ class PriceBand:
         low = high = centre
         if now - self._quoted_at <= QUOTE_LIFE:
             low, high = min(low, self._bid), max(high, self._ask)
-        self.low, self.high = low - slack, high + slack
+        self.low, self.high = max(low - slack, LOWEST), min(high + slack, HIGHEST)
