@@ -23,8 +23,8 @@ from engine.execution.ledger import Ledger
 from engine.execution.reconcile import Reconciler
 from engine.portfolio.targets import closing_orders
 
-AGREE, PAUSE = 8.0, 0.5
-"""Seconds in which fills and positions may come to agree."""
+AGREE, GIVE_UP, PAUSE = 8.0, 12.0, 0.5
+"""Seconds in which fills and positions may come to agree; until when the venue is asked what then holds; between asking."""
 ZERO = Decimal(0)
 
 Place = Callable[[OrderRequest], Awaitable[Placed]]
@@ -49,28 +49,28 @@ class Flattening:
         return shown + self._unseen(shown)
 
     async def close(self, position: VenuePosition) -> str:
-        """What became of the closing orders. In the end the venue is believed if it has answered since the two were
-        found to differ, and our own fills if it has not.
+        """What became of the closing orders. Where the two differ, the venue is believed by what it answers when its list
+        has had the time to catch up, and our own fills if it does not answer then.
         """
         symbol, began = position.symbol, self._clock.monotonic()
         # Where we have not traded, only somebody else can explain the difference, and nothing is gained by waiting.
         patience = AGREE if self._reconciler.traded_lately(symbol) else 0.0
-        answered = False
+        believed = False
         while self._net(symbol) != position.quantity:
-            elapsed = self._clock.monotonic() - began
-            if answered and elapsed >= patience:
+            if believed:
                 positions = self._ledger.positions
                 positions.agree_with([position], but=positions.symbols - {symbol})
                 break
-            if elapsed >= AGREE:
+            if self._clock.monotonic() - began >= GIVE_UP:
                 break
             with contextlib.suppress(PaddockError):
                 await self._reconciler.orders()
                 await self._reconciler.bookings()  # before the two are made to agree, or they would count twice
+                asked = self._clock.monotonic()
                 found = {held.symbol: held for held in await self._broker.positions()}
                 position = found.get(symbol, msgspec.structs.replace(position, quantity=ZERO))
-                answered = True
-            if self._net(symbol) != position.quantity and (patience or not answered):
+                believed = asked - began >= patience
+            if self._net(symbol) != position.quantity and not believed:
                 await asyncio.sleep(PAUSE)
         requests = closing_orders(self._ledger.with_awaited(symbol))
         placed = [await self._place(request) for request in requests]

@@ -151,7 +151,7 @@ class Reconciler:
         """
         book, positions = self._ledger.book, self._ledger.positions
         await self.bookings()
-        counted = book.executions
+        counted, asked = book.executions, self._clock.monotonic()
         venue = await self._broker.positions()
         self.venue = {position.symbol: position.quantity for position in venue}
         if not positions.differences(venue):
@@ -161,7 +161,8 @@ class Reconciler:
         if await self.bookings() or book.executions != counted:
             # Something was traded or booked while we asked; the next round will compare like with like.
             return found
-        changed = positions.agree_with(venue, but=self._unsettled() | self._unconfirmed(positions.differences(venue)))
+        unconfirmed = self._unconfirmed(positions.differences(venue), asked)
+        changed = positions.agree_with(venue, but=self._unsettled() | unconfirmed)
         return msgspec.structs.replace(found, positions={s: str(quantity) for s, quantity in changed.items()})
 
     async def _missed_fills(self) -> None:
@@ -192,16 +193,19 @@ class Reconciler:
         on_the_way = [o for o in self._ledger.book.open if o.status in {OrderStatus.INTENT, OrderStatus.SENT}]
         return {order.symbol for order in [*self._awaited(), *on_the_way]}
 
-    def _unconfirmed(self, differences: dict[str, Decimal]) -> set[str]:
-        """A difference must be the same one from its first sight on: with no execution of ours in between."""
-        now, counted, before = self._clock.monotonic(), self._ledger.book.executions, self._suspected
+    def _unconfirmed(self, differences: dict[str, Decimal], asked: float) -> set[str]:
+        """A difference must be the same one from its first sight on: with no execution of ours in between.
+
+        `asked`: when the venue was asked for its positions, which may be long ago where it answers badly.
+        """
+        counted, before = self._ledger.book.executions, self._suspected
         self._suspected = {}
         for symbol, difference in differences.items():
-            since, what = now, (difference, counted)
+            since, what = asked, (difference, counted)
             if symbol in before and before[symbol][1] == what:
                 since = before[symbol][0]
             self._suspected[symbol] = (since, what)
-        fresh = {symbol for symbol, (since, _) in self._suspected.items() if now - since < CONFIRM}
+        fresh = {symbol for symbol, (since, _) in self._suspected.items() if asked - since < CONFIRM}
         return {symbol for symbol in fresh if self.traded_lately(symbol)}
 
     def traded_lately(self, symbol: str) -> bool:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from engine.domain.errors import UnavailableError
 from engine.domain.events import SystemEvent, TradingState
 from engine.domain.orders import OrderStatus, Side
-from engine.execution import reconcile
+from engine.execution import flatten, reconcile
 from engine.portfolio.positions import EXTERNAL_SLEEVE
 from tests.execution.conftest import buy
 from tests.execution.scripted_venue import LOOSE, ScriptedDesk, ScriptedVenue, SkippingClock
@@ -91,6 +92,18 @@ async def test_what_nobody_can_explain_is_external_in_the_end_and_told(scripted:
     assert [message for message in told if "differs from our fills by 5" in message] == [
         "The venue's position in SPY differs from our fills by 5."
     ]
+
+
+async def test_a_list_that_was_asked_for_long_ago_confirms_nothing(scripted: ScriptedDesk) -> None:
+    await scripted.core.place(buy(5))
+    scripted.hear()
+    scripted.venue.elsewhere = {"SPY": Decimal(-2)}
+    await scripted.core.poll_positions()
+    scripted.venue.before_positions = lambda: scripted.clock.skip(reconcile.CONFIRM)
+    await scripted.core.poll_positions()
+    assert held(scripted) == {"test": 5}, "both lists were made when the fill was fresh"
+    await scripted.core.poll_positions()
+    assert held(scripted) == {"test": 5, EXTERNAL_SLEEVE: -2}
 
 
 @pytest.mark.parametrize("answers", [["unsent"], ["drop"], ["late"]])
@@ -179,6 +192,29 @@ async def test_the_emergency_stop_hears_of_fills_by_asking(scripted: ScriptedDes
     assert report.flat, report.steps
     await scripted.core.reconcile("test")
     assert held(scripted) == {}
+
+
+async def test_the_emergency_stop_does_not_believe_a_list_that_may_still_have_lagged(
+    scripted: ScriptedDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The venue lags, and does not answer at the moment at which it would have to be believed."""
+    monkeypatch.setattr(flatten, "PAUSE", 0.0)
+    await scripted.core.place(buy(5, sleeve="bot"))
+    scripted.hear()
+    scripted.venue.elsewhere = {"SPY": Decimal(-2)}
+
+    def answers() -> Iterator[None]:
+        yield
+        scripted.clock.skip(flatten.AGREE)
+        yield
+        scripted.venue.elsewhere = {}
+        raise UnavailableError("The venue does not answer.", "Wait.")
+
+    answer = answers()
+    scripted.venue.before_positions = lambda: next(answer, None)
+    report = await scripted.core.emergency_stop("test", flatten=True)
+    assert report.flat, report.steps
+    assert [fill.quantity for fill in scripted.venue.executions] == [5, 5]
 
 
 async def test_a_sleeve_does_not_sell_what_was_sold_elsewhere(scripted: ScriptedDesk) -> None:
