@@ -10,7 +10,7 @@ import typer
 
 from engine.config import load_settings
 from engine.exchange.server import ExchangeOptions, serve
-from engine.exchange.server.collection import collect_less
+from engine.garbage import spare_the_living
 
 
 def run_exchange(venues: int, given: dict[str, Any]) -> None:
@@ -31,5 +31,5 @@ async def _run(options: ExchangeOptions, venues: int) -> None:
 
 
 def _announce(url: str) -> None:
-    collect_less()
+    spare_the_living()
     typer.echo(f"ready {url}")

@@ -12,6 +12,7 @@ import typer
 from engine.cli.options import tell
 from engine.config.settings import Settings
 from engine.domain.errors import PaddockError
+from engine.garbage import spare_the_living
 from engine.installation import Installation, folder_name
 from engine.orchestrator.engine import TradingEngine
 from engine.tables import TableReader
@@ -56,6 +57,7 @@ async def _run(engine: TradingEngine) -> int:
         await asyncio.gather(starting, return_exceptions=True)
         return 0
     starting.result()
+    spare_the_living()
     typer.echo(f"paddock: {engine.views.summary.environment} engine runs; Ctrl+C stops it.")
     try:
         await _tell_activity(engine, reader, stop)

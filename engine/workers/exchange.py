@@ -10,7 +10,7 @@ import msgspec
 
 from engine.exchange.assets import DEFAULT_SYMBOLS
 from engine.exchange.server import ExchangeOptions, ExchangeServer
-from engine.exchange.server.collection import collect_less
+from engine.garbage import spare_the_living
 from engine.processes.child import Child
 
 REPORT = 0.5
@@ -35,7 +35,7 @@ class Settings(msgspec.Struct, kw_only=True):
 async def main(child: Child[Settings]) -> None:
     """Says ready with the exchange's URL. Its progress counts steps of the market and messages sent."""
     async with ExchangeServer(read_options(child.settings)) as server:
-        collect_less()
+        spare_the_living()
         child.ready(server.url)
         report = asyncio.create_task(_report(child, server))
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import itertools
 import logging
 from collections.abc import Coroutine
@@ -13,6 +12,7 @@ import msgspec
 
 from engine.broker.address import VenueAddress
 from engine.domain.errors import UnavailableError
+from engine.garbage import spare_the_living
 from engine.market.feed import Feed
 from engine.market.following import Following
 from engine.market.history.stores import HistoryStores, open_history
@@ -48,13 +48,6 @@ class Settings(msgspec.Struct, kw_only=True):
     sessions: Choice = Choice.ALL
     sources: SourceChoice = SourceChoice()
     history: HistoryStores = HistoryStores()
-
-
-def collect_less() -> None:
-    """What the start has made stays, and messages form no cycles: looking at them again and again would cost a tenth."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
 
 
 async def main(child: Child[Settings]) -> None:
@@ -95,7 +88,7 @@ class FeedWorker:
             )  # fmt: skip
             self._indicators = LiveIndicators(feed.newest_closed, self._say, day_start)
             self._following = Following(feed, self._indicators)
-            collect_less()
+            spare_the_living(50_000, 20, 50)
             try:
                 await self._work()
             finally:

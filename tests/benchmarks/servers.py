@@ -12,7 +12,7 @@ from aiohttp import web
 
 from engine.domain.market import Quote, Trade
 from engine.exchange.server import ExchangeOptions, ExchangeServer
-from engine.exchange.server.collection import collect_less
+from engine.garbage import spare_the_living
 
 BATCH = 1_000
 """Messages of one step of the market, a busy one."""
@@ -48,7 +48,7 @@ async def bare(stop: asyncio.Event, ready: Ready) -> None:
 
 async def exchange(stop: asyncio.Event, ready: Ready, **options: Any) -> None:
     async with ExchangeServer(ExchangeOptions(**options)) as server:
-        collect_less()
+        spare_the_living()
         ready(server.url)
         await stop.wait()
 
