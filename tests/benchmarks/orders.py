@@ -26,6 +26,7 @@ from typing import Any
 from engine.broker.limiter import RateLimiter
 from engine.config import load_settings
 from engine.domain.orders import Order, OrderStatus, OrderType, Side, TimeInForce
+from engine.garbage import spare_the_living
 from engine.installation import Installation, folder_name
 from engine.orchestrator.engine import TradingEngine
 from engine.streams.messages import Signal
@@ -70,6 +71,7 @@ async def running(data: Path) -> AsyncIterator[TradingEngine]:
     with Installation(settings.data, folder_name(settings)) as installation:
         engine = TradingEngine(settings, installation)
         await engine.start()
+        spare_the_living()
         try:
             # Its signals are ours; and the venue's limit of 200 requests a minute is not what is measured.
             await engine.stop_processes([SLEEVE])
