@@ -14,7 +14,8 @@ import typer
 from engine.broker.alpaca import AlpacaBroker
 from engine.bus import Bus
 from engine.clock import IdFactory, SystemClock
-from engine.config.settings import Environment, Settings
+from engine.config.alpaca import Environment
+from engine.config.settings import Settings
 from engine.control import EmergencyReport
 from engine.domain.errors import AlreadyRunningError, ConfigurationError, CredentialsError, PaddockError
 from engine.execution.trading import TradingCore

@@ -11,7 +11,9 @@ from datetime import UTC, date, datetime, timedelta
 import typer
 
 from engine.clock import SystemClock
-from engine.config.settings import SYMBOL, Environment, Settings
+from engine.config.alpaca import Environment
+from engine.config.names import SYMBOL
+from engine.config.settings import Settings
 from engine.domain.errors import ConfigurationError, DataError, PaddockError, UnavailableError
 from engine.domain.market import NANOSECONDS, Timeframe
 from engine.domain.spans import Span

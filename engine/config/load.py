@@ -18,7 +18,8 @@ from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsError
 
-from engine.config.settings import Environment, KeyPair, Settings
+from engine.config.alpaca import Environment, KeyPair
+from engine.config.settings import Settings
 from engine.config.variables import with_common_variables
 from engine.domain.errors import ConfigurationError
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from engine.bus import Bus
 from engine.clock import Clock, IdFactory
-from engine.config.settings import EngineSection, Settings
+from engine.config.settings import Settings
+from engine.config.trading import EngineSection
 from engine.domain.errors import PaddockError
 from engine.domain.events import Priority, Severity, SystemEvent
 from engine.installation import Installation

@@ -9,8 +9,10 @@ from typing import Any
 import msgspec
 
 from engine.broker.address import VenueAddress
+from engine.config.alpaca import Environment
+from engine.config.bots import BotSection
 from engine.config.load import require_keys
-from engine.config.settings import BotSection, Environment, Settings
+from engine.config.settings import Settings
 from engine.domain.market import Timeframe
 from engine.installation import Installation
 from engine.market.history.stores import HistoryStores

@@ -8,7 +8,8 @@ from decimal import Decimal
 import msgspec
 
 from engine.clock import Clock
-from engine.config.settings import BotSection, Settings
+from engine.config.bots import BotSection
+from engine.config.settings import Settings
 from engine.domain.events import Severity, TradingState
 from engine.domain.orders import Fill, Order, OrderStatus, OrderType
 from engine.domain.portfolio import Account, Position

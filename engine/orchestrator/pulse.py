@@ -8,7 +8,7 @@ from decimal import Decimal
 from engine.broker.base import Broker, MarketClock
 from engine.bus import BusFigures
 from engine.clock import Clock
-from engine.config.settings import EngineSection
+from engine.config.trading import EngineSection
 from engine.execution.trading import TradingCore
 from engine.orchestrator.checks import Tell, Watch, ailments, risks
 from engine.orchestrator.components import Components

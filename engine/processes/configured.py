@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from engine.config.settings import ProcessSection
+from engine.config.processes import ProcessSection
 from engine.domain.errors import ConfigurationError
 from engine.processes.specification import ProcessSpec
 

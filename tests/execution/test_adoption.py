@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.config.settings import OrdersSection, Settings
+from engine.config.settings import Settings
+from engine.config.trading import OrdersSection
 from engine.domain.errors import OrderError
 from engine.domain.orders import Order, OrderChanges, OrderStatus, OrderType, Side, TimeInForce
 from engine.execution.adoption import PREFIX

@@ -18,7 +18,8 @@ from engine.broker.alpaca import AlpacaBroker
 from engine.broker.base import TradeUpdate
 from engine.bus import Bus
 from engine.clock import IdFactory
-from engine.config.settings import EngineSection, Settings
+from engine.config.settings import Settings
+from engine.config.trading import EngineSection
 from engine.domain.errors import OrderError, PaddockError
 from engine.domain.events import OrderEvent, TradingState
 from engine.domain.orders import OrderStatus

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine.config.settings import ProcessSection
+from engine.config.processes import ProcessSection
 from engine.domain.errors import ConfigurationError
 from engine.processes.configured import configured
 from engine.processes.specification import ProcessSpec, RestartPolicy
