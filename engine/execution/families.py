@@ -21,10 +21,12 @@ class Families:
         """It is new, or its place in its family is."""
         if order.leg_of:
             self._legs.setdefault(order.leg_of, {})[order.client_order_id] = order
-            self._childless -= {order.leg_of, order.client_order_id}
+            self._childless.discard(order.client_order_id)
+            if order.venue_order_id:
+                self._childless.discard(order.leg_of)
         elif order.order_class is not OrderClass.SIMPLE and order.client_order_id not in self._grown:
             self._grown[order.client_order_id] = order
-            if order.client_order_id not in self._legs:
+            if not any(leg.venue_order_id for leg in self.legs(order)):
                 self._childless.add(order.client_order_id)
         if order.replaces:
             known = self._successors.setdefault(order.replaces, [])
@@ -67,7 +69,9 @@ class Families:
         return list(self._replaced.values())
 
     def childless(self) -> list[Order]:
-        """Orders that the venue may have and whose exits it has not shown yet."""
+        """Orders that the venue may have and whose exits it has not shown yet. That we wanted to put another one in the
+        place of an exit shows none: the exit itself may never have been written down.
+        """
         found = (self._grown[key] for key in self._childless)
         return [order for order in found if order.status not in _UNBORN]
 

@@ -108,7 +108,7 @@ class Reconciler:
     def _look_again(self, order: Order) -> None:
         looked = self._looked_for_exits.get(order.client_order_id, 0) + 1
         self._looked_for_exits[order.client_order_id] = looked
-        if looked >= TRIES or self._ledger.book.families.legs(order):
+        if looked >= TRIES or order not in self._ledger.book.families.childless():
             del self._looked_for_exits[order.client_order_id]
             self._ledger.book.families.give_up_on(order)
 

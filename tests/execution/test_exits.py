@@ -160,6 +160,37 @@ async def test_a_fill_of_an_exit_that_nobody_told_of_waits_for_its_parent(script
     assert scripted.core.ledger.positions.get("SPY", EXTERNAL_SLEEVE).quantity == 0
 
 
+async def test_a_change_of_an_exit_that_was_never_written_down_does_not_stand_for_the_exit(tmp_path: Path) -> None:
+    """The disk was full for a moment: the journal has the parent and the wish to change its exit, and not the exit."""
+    clock = SkippingClock()
+    venue = ScriptedVenue(clock)
+    first = ScriptedDesk(venue, clock, tmp_path / "orders.db")
+    await first.open()
+    placed = await first.core.place(with_exits())
+    first.hear()
+    parent = venue.orders[placed.client_order_id]
+    leg = add_exit(venue, parent)
+    await first.core.ledger.save(
+        Order(
+            client_order_id="test-swing-change", symbol="SPY", side=leg.side, quantity=leg.quantity, type=leg.type,
+            time_in_force=leg.time_in_force, sleeve="swing", created_at=clock.now(), status=OrderStatus.SENT,
+            order_class=OrderClass.BRACKET, leg_of=parent.client_order_id, replaces=leg.client_order_id,
+        )
+    )  # fmt: skip
+    await first.close()
+    second = ScriptedDesk(venue, clock, tmp_path / "orders.db")
+    await second.open()
+    venue.fill(leg.client_order_id, leg.quantity)
+    second.hear()
+    assert second.core.ledger.book.get(leg.client_order_id) is None, "it could be anybody's"
+    shown = msgspec.structs.replace(parent, legs=(venue.orders[leg.client_order_id],))
+    venue.orders[parent.client_order_id] = shown
+    await second.core.poll_orders()
+    assert second.core.ledger.positions.get("SPY", "swing").quantity == 0
+    assert second.core.ledger.positions.get("SPY", EXTERNAL_SLEEVE).quantity == 0
+    await second.close()
+
+
 async def test_an_order_of_somebody_else_is_foreign_once_the_parent_has_told_its_exits(scripted: ScriptedDesk) -> None:
     placed = await scripted.core.place(with_exits())
     scripted.hear()
