@@ -70,7 +70,7 @@ class Ledger:
         intent = copy_of(order)
         self.book.states.change_state(order, OrderStatus.SENT)
         self.book.note(order)
-        await self._journal.append(intent, order)
+        await self.behind.append(intent, order)
         self._announce(intent)
         self._announce(order)
 

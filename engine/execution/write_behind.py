@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from engine.domain.errors import OrderError
 from engine.domain.orders import Fill, Order
 from engine.storage.journal import Journal
 
@@ -14,6 +15,9 @@ log = logging.getLogger(__name__)
 AGAIN = 1.0
 """Seconds after which what the disk refused is tried again."""
 
+_Refused = dict[tuple[type[Order | Fill], str], Fill | None]
+"""By kind and id; of an order that is enough to find it as it is by then."""
+
 
 class WriteBehind:
     """`newest` gives an order as it is by now: an older copy must not take the place of a newer one."""
@@ -21,7 +25,7 @@ class WriteBehind:
     def __init__(self, journal: Journal, newest: Callable[[str], Order | None]) -> None:
         self._journal = journal
         self._newest = newest
-        self._refused: dict[tuple[type[Order | Fill], str], Fill | None] = {}
+        self._refused: _Refused = {}
 
     def __len__(self) -> int:
         """Orders and fills that the disk has refused so far."""
@@ -36,22 +40,41 @@ class WriteBehind:
 
         self._journal.append_soon(*entries).add_done_callback(written)
 
+    async def append(self, *entries: Order | Fill) -> None:
+        """Durable on return, and before them what the disk has refused so far: an order must not be sent that changes one
+        of which only the memory knows. Raises OrderError; then none of it is there.
+        """
+        refused, self._refused = self._refused, {}
+        try:
+            await self._journal.append(*self._as_they_are(refused), *entries)
+        except (OrderError, asyncio.CancelledError):
+            if refused:
+                self._refused = refused | self._refused
+                self._try_later()
+            raise
+
     def _keep(self, entries: tuple[Order | Fill, ...], error: BaseException) -> None:
         if self._journal.is_closed:
             log.error("%s", error)
             return
         if not self._refused:
             log.error("%s What the venue tells is kept in memory and written later.", error, exc_info=error)
-            asyncio.get_running_loop().call_later(AGAIN, self._write_again)
+            self._try_later()
         for entry in entries:
             if isinstance(entry, Fill):
                 self._refused[Fill, entry.execution_id] = entry
             else:
                 self._refused[Order, entry.client_order_id] = None
 
+    def _try_later(self) -> None:
+        asyncio.get_running_loop().call_later(AGAIN, self._write_again)
+
     def _write_again(self) -> None:
         refused, self._refused = self._refused, {}
-        for (_, key), fill in refused.items():
-            entry = fill or self._newest(key)
-            if entry is not None:
-                self.write(entry)
+        for entry in self._as_they_are(refused):
+            self.write(entry)
+
+    def _as_they_are(self, refused: _Refused) -> list[Order | Fill]:
+        """By now; without orders that were forgotten meanwhile."""
+        found = (fill or self._newest(key) for (_, key), fill in refused.items())
+        return [entry for entry in found if entry is not None]
