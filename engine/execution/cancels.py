@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
@@ -24,7 +23,9 @@ class Cancels:
         self._spawn = spawn
 
     async def one(self, client_order_id: str) -> None:
-        """Always let through. Raises OrderError for an id nobody knows, UnavailableError when the venue cannot be asked."""
+        """Always let through. Raises OrderError for an id nobody knows, and when the venue does not have the order yet and
+        the disk is full; UnavailableError when the venue cannot be asked.
+        """
         order = self._ledger.book.get(client_order_id)
         if order is None:
             raise OrderError(f"There is no order {client_order_id}.", "Refresh the list of orders.")
@@ -36,15 +37,22 @@ class Cancels:
                 raise failure
 
     async def _ask(self, order: Order) -> None:
-        await self._note(order)
+        unwritten = await self._note(order)
         if order.venue_order_id:
             await self._broker.cancel(order.venue_order_id)
+        elif unwritten is not None:
+            raise unwritten
 
     async def all(self) -> int:
-        """At the venue, foreign orders too, and those of ours that are still on their way."""
+        """At the venue, foreign orders too, and those of ours that are still on their way; how many the venue took.
+        Raises as `one` does, when all that can be done is done.
+        """
         cancelling = asyncio.ensure_future(self._broker.cancel_all())
-        await asyncio.gather(*(self._note(order) for order in self._ledger.book.open))
-        return await cancelling
+        unwritten = await asyncio.gather(*(self._note(order) for order in self._ledger.book.open))
+        count = await cancelling
+        for failure in filter(None, unwritten):
+            raise failure
+        return count
 
     def want_all(self) -> None:
         """For the emergency stop, which asks the venue itself: nothing waits for the disk."""
@@ -63,12 +71,20 @@ class Cancels:
             if order.cancel_wanted and order.is_open and order.venue_order_id:
                 self._spawn(self._ask(order), "cancel unwanted")
 
-    async def _note(self, order: Order) -> None:
-        """Written down first where the venue cannot be asked yet, or a crash would leave it to be filled."""
+    async def _note(self, order: Order) -> OrderError | None:
+        """Written down first where the venue cannot be asked yet, or a crash would leave it to be filled. A disk that is
+        full keeps nobody from cancelling, but whoever asked must know what a crash would do.
+        """
         order.cancel_wanted = True
         if order.venue_order_id:
             self._ledger.behind.write(order)
-            return
-        # A disk that is full must not keep anybody from cancelling.
-        with contextlib.suppress(OrderError):
+            return None
+        try:
             await self._ledger.save(order)
+        except OrderError as error:
+            self._ledger.behind.write(order)
+            return OrderError(
+                f"The cancel of {order.client_order_id} is only in memory: {error.message}",
+                "It is asked for when the venue shows the order. If Paddock ends before, cancel it again after the start.",
+            )
+        return None

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from engine.domain.errors import UnavailableError
+from engine.domain.errors import OrderError, UnavailableError
 from engine.domain.events import SystemEvent, TradingState
 from engine.domain.orders import OrderStatus, Side
 from engine.execution import flatten, reconcile
@@ -122,6 +122,22 @@ async def test_nothing_is_sent_again_after_a_cancel_or_a_halt(
     await placing
     assert scripted.venue.submits == [client_order_id]
     assert scripted.venue.orders == {}
+
+
+async def test_a_cancel_that_the_disk_refuses_is_told_to_be_in_memory_only(scripted: ScriptedDesk) -> None:
+    scripted.venue.hold = asyncio.Event()
+    placing = asyncio.create_task(scripted.core.place(buy(5, limit="90")))
+    [client_order_id] = await until(lambda: scripted.venue.submits)
+    database = scripted.core.ledger._journal._database
+    database.execute("PRAGMA query_only = ON")
+    with pytest.raises(OrderError, match="only in memory"):
+        await scripted.core.cancel(client_order_id)
+    with pytest.raises(OrderError, match="only in memory"):
+        await scripted.core.cancel_all()
+    scripted.venue.hold.set()
+    await placing
+    await until(lambda: scripted.venue.orders[client_order_id].status is OrderStatus.CANCELED)
+    database.execute("PRAGMA query_only = OFF")
 
 
 async def test_what_was_cancelled_before_it_showed_is_cancelled_when_it_shows(scripted: ScriptedDesk) -> None:
