@@ -8,8 +8,6 @@ import pytest
 
 from tests.faults.children import chaos, parents
 
-LONGEST_STALL_MS = 100.0
-
 
 @pytest.mark.timeout(240)
 async def test_two_hundred_faults_are_each_noticed_mended_and_told(tmp_path: Path) -> None:
@@ -17,7 +15,7 @@ async def test_two_hundred_faults_are_each_noticed_mended_and_told(tmp_path: Pat
     assert report.problems == []
     assert report.faults == 200
     assert len(report.struck) == len(chaos.FAULTS) - len(chaos.RESERVED) + 1, "every kind"
-    assert report.worst_stall_ms < LONGEST_STALL_MS
+    assert report.stalls == []
 
 
 @pytest.mark.timeout(240)

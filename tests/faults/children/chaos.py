@@ -48,6 +48,8 @@ class Report(msgspec.Struct, kw_only=True):
     worst_stall_ms: float
     """Of the loop, without the time in which the system gave us no CPU; `worst_late_ms` with it. See `stalls`."""
     worst_late_ms: float
+    stalls: list[str]
+    """Where the loop was in those above 100 ms."""
     problems: list[str]
 
 
@@ -271,7 +273,7 @@ async def run(faults: int, seed: int, folder: Path, heartbeat_timeout: float = H
     return Report(
         faults=sum(struck.values()), seconds=round(time.perf_counter() - began, 1), struck=dict(sorted(struck.items())),
         ends=dict(sorted(ends.items())), steps=dict(sorted(auditor.steps.items())), worst_stall_ms=round(stalls.own * 1_000, 1),
-        worst_late_ms=round(stalls.late * 1_000, 1), problems=auditor.problems,
+        worst_late_ms=round(stalls.late * 1_000, 1), stalls=stalls.stacks, problems=auditor.problems,
     )  # fmt: skip
 
 

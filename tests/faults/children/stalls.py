@@ -11,14 +11,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import faulthandler
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import IO
 
 TICK = 0.02
 AT_ONCE = 0.005
+LONG = 0.1
 """Seconds."""
 _PROC = Path("/proc")
 Popen = subprocess.Popen[bytes]
@@ -28,11 +32,13 @@ Schedule = tuple[float, float]
 
 class StallWatch:
     """Worst cases in seconds; `late` with the time in which the system gave us no CPU, `own` without it. Runs as a task of
-    the loop that it watches.
+    the loop that it watches. `stacks` tell where the loop was in each that was `LONG`; one that was in `select`, with
+    nothing to do, is a machine that stood still as a whole.
     """
 
     def __init__(self) -> None:
         self.late = self.own = 0.0
+        self.stacks: list[str] = []
         self._children = 0.0
 
     def times(self, spawn: Callable[[Sequence[str], str], Popen]) -> Callable[[Sequence[str], str], Popen]:
@@ -48,14 +54,31 @@ class StallWatch:
 
     async def run(self) -> None:
         me = threading.get_native_id()
-        while True:
-            began, before = _now()
-            self._children = 0.0
-            await asyncio.sleep(TICK)
-            ended, after = _now()
-            late = ended - began - TICK
-            self.late = max(self.late, late)
-            self.own = max(self.own, _own(late, me, before, after, self._children))
+        with tempfile.TemporaryFile("w+") as dump:
+            while True:
+                began, before = _now()
+                self._children = 0.0
+                faulthandler.dump_traceback_later(TICK + LONG, file=dump)
+                try:
+                    await asyncio.sleep(TICK)
+                finally:
+                    faulthandler.cancel_dump_traceback_later()
+                ended, after = _now()
+                late = ended - began - TICK
+                own = _own(late, me, before, after, self._children)
+                self.late, self.own = max(self.late, late), max(self.own, own)
+                stack = _dumped(dump)
+                if own > LONG:
+                    self.stacks.append(f"{own * 1_000:.0f} ms: {stack}")
+
+
+def _dumped(file: IO[str]) -> str:
+    """What faulthandler wrote of the loop's thread, which is the main one and told last; innermost call first."""
+    file.seek(0)
+    *_, calls = file.read().split("most recent call first):\n")
+    file.seek(0)
+    file.truncate()
+    return " < ".join(line.strip() for line in calls.splitlines()[:8])
 
 
 def _own(late: float, me: int, before: dict[int, Schedule], after: dict[int, Schedule], children: float) -> float:
