@@ -19,9 +19,9 @@ CHUNK = 128 * 1024
 _pack = msgspec.msgpack.Encoder().encode
 
 
-def message(number: int, start: int) -> dict[str, Any]:
+def message(number: int, start: int, step: int) -> dict[str, Any]:
     """Half trades, half quotes, of all symbols in turn."""
-    at = start + number * STEP
+    at = start + number * step
     stamp = (at % 1_000_000_000 << 34) | at // 1_000_000_000
     symbol, time_ = SYMBOLS[number % 12], msgspec.msgpack.Ext(-1, stamp.to_bytes(8, "big"))
     if number // 12 % 2:
@@ -29,9 +29,9 @@ def message(number: int, start: int) -> dict[str, Any]:
     return {"T": "t", "S": symbol, "i": number + 1, "x": "V", "p": 100 + number % 7 / 10, "s": 100, "c": ["@"], "z": "C", "t": time_}  # fmt: skip
 
 
-def frame(first: int, count: int, start: int) -> bytes:
+def frame(first: int, count: int, start: int, step: int = STEP) -> bytes:
     """A WebSocket frame with that many messages."""
-    payload = _pack([message(number, start) for number in range(first, first + count)])
+    payload = _pack([message(number, start, step) for number in range(first, first + count)])
     length = len(payload)
     if length < 126:
         return b"\x82" + bytes([length]) + payload
@@ -39,12 +39,14 @@ def frame(first: int, count: int, start: int) -> bytes:
 
 
 class StreamServer:
-    """`with StreamServer(messages, batch, rate) as url`; a rate of 0 is as fast as the client reads."""
+    """`with StreamServer(messages, batch, rate) as url`; a rate of 0 is as fast as the client reads. `messages` are sent
+    `cycles` times, the tape going on by `step` nanoseconds a message; it ends now where a step is longer than STEP.
+    """
 
-    def __init__(self, messages: int, batch: int, rate: int = 0, cycles: int = 1) -> None:
+    def __init__(self, messages: int, batch: int, rate: int = 0, cycles: int = 1, step: int = STEP) -> None:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, messages, batch, rate, cycles))
+        self._process = context.Process(target=_serve, args=(theirs, messages, batch, rate, cycles, step))
 
     def __enter__(self) -> str:
         self._process.start()
@@ -56,12 +58,12 @@ class StreamServer:
         self._process.join()
 
 
-def _serve(pipe: Connection, messages: int, batch: int, rate: int, cycles: int) -> None:
-    asyncio.run(_run(pipe, messages, batch, rate, cycles))
+def _serve(pipe: Connection, messages: int, batch: int, rate: int, cycles: int, step: int) -> None:
+    asyncio.run(_run(pipe, messages, batch, rate, cycles, step))
 
 
-async def _run(pipe: Connection, messages: int, batch: int, rate: int, cycles: int) -> None:
-    start = time.time_ns()
+async def _run(pipe: Connection, messages: int, batch: int, rate: int, cycles: int, step: int) -> None:
+    start = time.time_ns() - (step - STEP) * messages * cycles
     frames = [frame(first, batch, start) for first in range(0, messages, batch)] if cycles == 1 else []
 
     async def handle(socket: ServerConnection) -> None:
@@ -78,7 +80,7 @@ async def _run(pipe: Connection, messages: int, batch: int, rate: int, cycles: i
         else:
             for cycle in range(cycles):
                 first = cycle * messages
-                await _flood(socket, (frame(at, batch, start) for at in range(first, first + messages, batch)))
+                await _flood(socket, (frame(at, batch, start, step) for at in range(first, first + messages, batch)))
         await socket.wait_closed()
 
     async with serve(handle, "127.0.0.1", 0, compression=None, ping_interval=None) as server:
