@@ -11,7 +11,8 @@ from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QLineEdit,
 from console.once import Once
 from console.tasks import Tasks
 from console.widgets.layout import label, set_tone
-from console.widgets.ticket import Notify, read_number
+from console.widgets.notices import Notify
+from console.widgets.ticket_form import read_number
 from engine.control import EngineControl, Placed, Verdict
 from engine.domain.errors import PaddockError
 from engine.domain.orders import OrderChanges

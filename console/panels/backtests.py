@@ -16,8 +16,8 @@ from console.models.table import Column, TableModel
 from console.panels.base import Panel
 from console.tasks import Tasks
 from console.widgets.layout import button, card, label, row, set_tone, splitter
+from console.widgets.notices import Notify
 from console.widgets.table import TableView
-from console.widgets.ticket import Notify
 from engine.backtest.result import BacktestResult, BacktestSpec, BacktestTrade
 from engine.control import BacktestJob, EngineControl
 from engine.tables import Table

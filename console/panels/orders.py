@@ -16,8 +16,8 @@ from console.panels.columns import order_columns
 from console.tasks import Tasks
 from console.theme import SPACE
 from console.widgets.layout import button, row
+from console.widgets.notices import Notify
 from console.widgets.table import TableView
-from console.widgets.ticket import Notify
 from engine.control import EngineControl
 from engine.domain.orders import MANUAL_SLEEVE
 from engine.views import OrderRow

@@ -17,8 +17,9 @@ from console.panels.orders import Orders
 from console.tasks import Tasks
 from console.widgets.choices import remember
 from console.widgets.layout import button, card, column, label, row, set_tone, splitter
+from console.widgets.notices import Notify
 from console.widgets.table import TableView
-from console.widgets.ticket import Notify, OrderTicket
+from console.widgets.ticket import OrderTicket
 from engine.control import EngineControl
 from engine.domain.errors import PaddockError
 from engine.domain.market import Bar, Timeframe

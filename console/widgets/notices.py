@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
@@ -12,6 +14,8 @@ STAYS = 5_000
 """Milliseconds."""
 MOST = 4
 WIDTH = 360
+Notify = Callable[[str, str, str], None]
+"""(title, text, tone), as `Notices.show_notice` takes them."""
 
 
 class Notices(QWidget):

@@ -17,7 +17,7 @@ from console.desk import Desk
 from console.theme import apply_theme, load_fonts
 from console.widgets.stop_button import HOLD_KEYS
 from console.widgets.table import TableView
-from console.widgets.ticket import read_number
+from console.widgets.ticket_form import read_number
 from console.widgets.tree import TreeView
 from console.window import TABS, Window
 from engine.control import Verdict
