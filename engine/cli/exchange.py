@@ -8,6 +8,7 @@ from typing import Any
 
 import typer
 
+from engine import event_loop
 from engine.config import load_settings
 from engine.exchange.server import ExchangeOptions, serve
 from engine.garbage import spare_the_living
@@ -20,7 +21,7 @@ def run_exchange(venues: int, given: dict[str, Any]) -> None:
     """
     keys = {key: secret.get_secret_value() for key, secret in load_settings().exchange.keys.items()}
     options = ExchangeOptions(keys=keys or None, **{name: value for name, value in given.items() if value is not None})
-    asyncio.run(_run(options, venues))
+    event_loop.run(_run(options, venues))
 
 
 async def _run(options: ExchangeOptions, venues: int) -> None:

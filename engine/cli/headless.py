@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 from datetime import datetime
 
 import typer
 
+from engine import event_loop
 from engine.cli.options import tell
 from engine.config.settings import Settings
 from engine.domain.errors import PaddockError
@@ -36,11 +36,7 @@ def _run_loop(settings: Settings, installation: Installation) -> int:
     async def main() -> int:
         return await _run(TradingEngine(settings, installation))
 
-    if sys.platform == "win32":
-        return asyncio.run(main())
-    import uvloop
-
-    return uvloop.run(main())
+    return event_loop.run(main())
 
 
 async def _run(engine: TradingEngine) -> int:

@@ -21,6 +21,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from engine import event_loop
 from engine.clock import Clock, SystemClock
 from engine.domain.errors import ConfigurationError, PaddockError
 from engine.processes.lifeline import die_with_parent, watch_stdin
@@ -166,7 +167,7 @@ def run_child(name: str, settings_type: type[S], main: Callable[[Child[S]], Awai
     try:
         line = sys.stdin.buffer.readline()
         settings = _settings(line, settings_type)
-        asyncio.run(_live(Child(name, settings, SystemClock(), speech), main))
+        event_loop.run(_live(Child(name, settings, SystemClock(), speech), main))
     except PaddockError as error:
         log.log(logging.ERROR, "%s", error.message, extra={"remedy": error.remedy, "category": error.category})
         return error.exit_code

@@ -23,6 +23,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from engine import event_loop
 from engine.broker.limiter import RateLimiter
 from engine.config import load_settings
 from engine.domain.orders import Order, OrderStatus, OrderType, Side, TimeInForce
@@ -182,9 +183,7 @@ async def _measure(folder: Path) -> None:
 
 def measure() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        import uvloop
-
-        uvloop.run(_measure(Path(folder)))
+        event_loop.run(_measure(Path(folder)))
 
 
 if __name__ == "__main__":

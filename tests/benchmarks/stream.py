@@ -169,18 +169,18 @@ def _resident() -> float:
 
 
 def _client(pipe: Connection, kind: str, url: str, total: int) -> None:
-    gc.collect()
-    gc.freeze()
+    """Each as it is meant to be run: ours as the feed worker does, alpaca-py by asyncio."""
     if kind == "ours":
-        import uvloop
-
+        from engine import event_loop
+        from engine.garbage import spare_the_living
         from engine.market.sources import overload
 
         overload.LONGEST_FULL = float("inf")  # conflation would spare us work that the others do
-        gc.set_threshold(50_000, 20, 50)  # as the feed worker does
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            pipe.send(runner.run(ours(url, total)))
+        spare_the_living(50_000, 20, 50)
+        pipe.send(event_loop.run(ours(url, total)))
         return
+    gc.collect()
+    gc.freeze()
     pipe.send(asyncio.run(theirs(url, total, raw=kind == "raw")))
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from engine import event_loop
 from engine.clock import SystemClock
 from engine.domain.market import Bar, Timeframe
 from engine.streams.address import HubAddress
@@ -92,7 +93,7 @@ async def drive(job: Job, received: Counter, send: Callable[[int], Any]) -> None
 
 def sender(job: Job, received: Counter, go: Any, answer: Any) -> None:
     """Puts microseconds of processor time a message into `answer`."""
-    cpu = asyncio.run((_send_bare if job.is_bare else _send_ours)(job, received, go))
+    cpu = event_loop.run((_send_bare if job.is_bare else _send_ours)(job, received, go))
     answer.put(cpu / job.count * 1e6)
 
 
@@ -195,7 +196,7 @@ def reader(job: Job, received: Counter, ready: Any, answer: Any) -> None:
         waits.append((time.time_ns() - sent_at) / 1e3)
         received.value = len(waits)
 
-    asyncio.run((_read_bare if job.is_bare else _read_ours)(job, waits, take, ready))
+    event_loop.run((_read_bare if job.is_bare else _read_ours)(job, waits, take, ready))
     seconds, cpu = time.perf_counter() - first[0][0], time.process_time() - first[0][1]
     answer.put(Found(waits, seconds, cpu / job.count * 1e6))
 
