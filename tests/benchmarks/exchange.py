@@ -1,8 +1,8 @@
 """`python -m tests.benchmarks.exchange`: what the local exchange can take, one JSON object a line.
 
 Every figure of the server stands beside a bare one from the same run: the same request to a bare aiohttp handler, the
-same messages from the encoder alone. Server and clients are separate processes, as in use; both
-servers run on asyncio's own loop, so that the handlers are compared (uvloop, which the product uses, is quicker for both).
+same messages from the encoder alone. Server and clients are separate processes, as in use. Both servers run on asyncio's
+own loop, so that the handlers are compared; uvloop, on which the product runs, is quicker for either.
 """
 
 from __future__ import annotations
