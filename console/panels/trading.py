@@ -293,13 +293,11 @@ def _quote_columns() -> list[Column[QuoteRow]]:
     def change(quote: QuoteRow) -> float:
         return quote.last / quote.previous_close - 1 if quote.previous_close and quote.last else 0.0
 
-    def change_tone(quote: QuoteRow) -> str:
-        return "up" if change(quote) > 0 else "down" if change(quote) < 0 else ""
-
     return [
         Column("Symbol", lambda r: r.symbol, width=82),
         Column("Last", lambda r: format.price(r.last), lambda r: r.last, width=88, right=True),
-        Column("Change", lambda r: format.percent(change(r), sign=True), change, tone=change_tone, width=76, right=True),
+        Column("Change", lambda r: format.percent(change(r), sign=True), change,
+               tone=lambda r: format.tone(100 * change(r)), width=76, right=True),
         Column("Volume", lambda r: format.compact(r.day_volume), lambda r: r.day_volume, width=68, right=True),
         Column("Bid", lambda r: format.price(r.bid), lambda r: r.bid, width=76, right=True),
         Column("Ask", lambda r: format.price(r.ask), lambda r: r.ask, width=76, right=True),

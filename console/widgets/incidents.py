@@ -60,7 +60,10 @@ class Incidents(QFrame):
             self._list.filtered.accept_only((lambda row: row.process == process) if process else None)
 
     def refresh(self) -> None:
+        """The newest card is open until another is chosen: who comes here asks what happened just now."""
         self._list.source.refresh()
+        if self._list.current_row() is None:
+            self._list.select_where(lambda incident: True)
 
     def tick(self) -> None:
         self._list.source.retext()
