@@ -6,7 +6,7 @@ import asyncio
 import sys
 
 from engine.processes.states import ProcessState
-from tests.processes.test_supervisor import Stage
+from tests.processes.stage import Stage
 
 CHILDREN = ("deaf", "family", "detached")
 

@@ -18,7 +18,7 @@ from engine.streams.address import private_hub_address
 from engine.streams.transport import open_hub
 from engine.clock import SystemClock
 from pathlib import Path
-from tests.processes.test_supervisor import Stage
+from tests.processes.stage import Stage
 
 async def main():
     stage = Stage()

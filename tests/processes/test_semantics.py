@@ -22,7 +22,6 @@ class Row(msgspec.Struct, frozen=True):
     """module:test, in tests."""
 
 
-_SUPERVISOR = "processes.test_supervisor:test_"
 TABLE = (
     Row(
         "when a start has succeeded",
@@ -30,7 +29,7 @@ TABLE = (
         "alive after the spawn; warmup_delay between processes",
         "it has said that it is ready",
         "a worker that lives but is not connected yet must not be shown as running",
-        f"{_SUPERVISOR}a_child_that_never_gets_ready_is_not_waited_for",
+        "processes.test_unhealthy:test_a_child_that_never_gets_ready_is_not_waited_for",
     ),
     Row(
         "an exit soon after the start",
@@ -38,7 +37,7 @@ TABLE = (
         "respawned",
         "the same within start_seconds (3 s) after it was ready",
         "success in no time is no work done",
-        f"{_SUPERVISOR}success_before_it_was_stable_is_a_failure",
+        "processes.test_supervisor:test_success_before_it_was_stable_is_a_failure",
     ),
     Row(
         "which exits are expected",
@@ -46,7 +45,7 @@ TABLE = (
         "respawn=true restarts after any",
         "0 is EXITED; restart = unexpected, always or never",
         "the default of supervisord",
-        f"{_SUPERVISOR}success_after_it_was_stable_is_the_end",
+        "processes.test_supervisor:test_success_after_it_was_stable_is_the_end",
     ),
     Row(
         "how often it is started again",
@@ -54,7 +53,7 @@ TABLE = (
         "max_retry (5); max_retry_in and flapping by a plugin",
         "more than 5 unexpected ends in 60 s are FATAL, from RUNNING counted too",
         "a bot that dies each minute must not trade for ever, and a person must see it",
-        f"{_SUPERVISOR}a_crash_loop_ends_in_fatal_and_a_person_can_start_it_again",
+        "processes.test_supervisor:test_a_crash_loop_ends_in_fatal_and_a_person_can_start_it_again",
     ),
     Row(
         "the wait between two starts",
@@ -70,7 +69,7 @@ TABLE = (
         "not known; retried",
         "64 to 78 (sysexits.h) are FATAL at once",
         "refused keys tried again and again lock the account",
-        f"{_SUPERVISOR}a_configuration_error_is_fatal_at_once_in_the_childs_own_words",
+        "processes.test_supervisor:test_a_configuration_error_is_fatal_at_once_in_the_childs_own_words",
     ),
     Row(
         "a process that hangs",
@@ -78,7 +77,7 @@ TABLE = (
         "by a watchdog plugin over UDP",
         "no heartbeat for 10 s: stacks, then SIGKILL",
         "a silent feed is the worst failure there is here",
-        f"{_SUPERVISOR}a_child_whose_loop_is_stuck_shows_where_before_it_is_killed",
+        "processes.test_unhealthy:test_a_child_whose_loop_is_stuck_shows_where_before_it_is_killed",
     ),
     Row(
         "alive without progress",
@@ -86,7 +85,7 @@ TABLE = (
         "not noticed",
         "no progress while the child expects some: as a hang",
         "a pulse is no proof of work",
-        f"{_SUPERVISOR}a_child_that_works_but_of_which_nothing_comes_is_replaced",
+        "processes.test_unhealthy:test_a_child_that_works_but_of_which_nothing_comes_is_replaced",
     ),
     Row(
         "how it is stopped",
@@ -94,7 +93,7 @@ TABLE = (
         "stop_signal (TERM), after graceful_timeout (30) SIGKILL",
         "the end of stdin, TERM in the middle of stop_wait (10 s), SIGKILL at its end",
         "stdin also works when the parent is dead and on every system",
-        f"{_SUPERVISOR}a_child_that_ignores_every_request_is_killed",
+        "processes.test_supervisor:test_a_child_that_ignores_every_request_is_killed",
     ),
     Row(
         "killed and still there",
@@ -102,7 +101,7 @@ TABLE = (
         "waits",
         "STUCK after 5 s, with an alert; nobody waits",
         "closing the window must not take for ever",
-        f"{_SUPERVISOR}one_that_cannot_be_killed_is_stuck_until_the_system_lets_it_go",
+        "processes.test_supervisor:test_one_that_cannot_be_killed_is_stuck_until_the_system_lets_it_go",
     ),
     Row(
         "what the process has started",
@@ -110,7 +109,7 @@ TABLE = (
         "left alone, unless stop_children",
         "its whole group is killed when it has ended, whatever the end",
         "a grandchild of yesterday must not hold a port or trade",
-        f"{_SUPERVISOR}what_a_child_started_goes_with_it",
+        "processes.test_orphans:test_what_a_child_started_goes_with_it",
     ),
     Row(
         "when the supervisor is killed",
@@ -126,7 +125,7 @@ TABLE = (
         "priority, with warmup_delay",
         "depends_on: each when those it needs are running; stopped in reverse",
         "the hub must be there before anyone speaks",
-        f"{_SUPERVISOR}all_are_started_after_what_they_need_and_stopped_before_it",
+        "processes.test_commands:test_all_are_started_after_what_they_need_and_stopped_before_it",
     ),
     Row(
         "restart of a group",
@@ -134,7 +133,7 @@ TABLE = (
         "all at once, or one after another if asked",
         "one after another; ends at the first that does not come back",
         "what still runs with the old settings is better than nothing",
-        f"{_SUPERVISOR}a_rolling_restart_ends_at_the_first_that_does_not_come_back",
+        "processes.test_commands:test_a_rolling_restart_ends_at_the_first_that_does_not_come_back",
     ),
     Row(
         "limits of memory and CPU",
@@ -142,7 +141,7 @@ TABLE = (
         "max_age only; memory by the resource_watcher plugin",
         "a warning at 80 %, then stop and start, counted apart from crashes",
         "a leak is better ended at a moment of our choice",
-        f"{_SUPERVISOR}over_its_memory_limit_it_is_recycled_and_that_is_no_crash",
+        "processes.test_unhealthy:test_over_its_memory_limit_it_is_recycled_and_that_is_no_crash",
     ),
     Row(
         "a flood of output",
@@ -150,7 +149,7 @@ TABLE = (
         "written as it comes",
         "500 lines a second are kept, the rest is counted; heartbeats have a pipe of their own",
         "the window shares the loop that reads it",
-        f"{_SUPERVISOR}twenty_megabytes_of_empty_lines_leave_the_heartbeat_audible",
+        "processes.test_supervisor:test_twenty_megabytes_of_empty_lines_leave_the_heartbeat_audible",
     ),
 )
 
