@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from engine.domain.errors import OrderError
 from engine.domain.orders import Fill, Order
 from engine.storage.journal import Journal
 
@@ -15,8 +14,14 @@ log = logging.getLogger(__name__)
 AGAIN = 1.0
 """Seconds after which what the disk refused is tried again."""
 
-_Refused = dict[tuple[type[Order | Fill], str], Fill | None]
-"""By kind and id; of an order that is enough to find it as it is by then."""
+_Key = tuple[type[Order | Fill], str]
+
+
+class _Refusal:
+    """`fill` is None for an order, which is written as it is by then."""
+
+    def __init__(self, fill: Fill | None) -> None:
+        self.fill = fill
 
 
 class WriteBehind:
@@ -25,7 +30,7 @@ class WriteBehind:
     def __init__(self, journal: Journal, newest: Callable[[str], Order | None]) -> None:
         self._journal = journal
         self._newest = newest
-        self._refused: _Refused = {}
+        self._refused: dict[_Key, _Refusal] = {}
 
     def __len__(self) -> int:
         """Orders and fills that the disk has refused so far."""
@@ -44,14 +49,11 @@ class WriteBehind:
         """Durable on return, and before them what the disk has refused so far: an order must not be sent that changes one
         of which only the memory knows. Raises OrderError; then none of it is there.
         """
-        refused, self._refused = self._refused, {}
-        try:
-            await self._journal.append(*self._as_they_are(refused), *entries)
-        except (OrderError, asyncio.CancelledError):
-            if refused:
-                self._refused = refused | self._refused
-                self._try_later()
-            raise
+        refused = dict(self._refused)
+        await self._journal.append(*self._as_they_are(refused), *entries)
+        for key, refusal in refused.items():
+            if self._refused.get(key) is refusal:  # not refused again meanwhile
+                del self._refused[key]
 
     def _keep(self, entries: tuple[Order | Fill, ...], error: BaseException) -> None:
         if self._journal.is_closed:
@@ -59,22 +61,19 @@ class WriteBehind:
             return
         if not self._refused:
             log.error("%s What the venue tells is kept in memory and written later.", error, exc_info=error)
-            self._try_later()
+            asyncio.get_running_loop().call_later(AGAIN, self._write_again)
         for entry in entries:
             if isinstance(entry, Fill):
-                self._refused[Fill, entry.execution_id] = entry
+                self._refused[Fill, entry.execution_id] = _Refusal(entry)
             else:
-                self._refused[Order, entry.client_order_id] = None
-
-    def _try_later(self) -> None:
-        asyncio.get_running_loop().call_later(AGAIN, self._write_again)
+                self._refused[Order, entry.client_order_id] = _Refusal(None)
 
     def _write_again(self) -> None:
         refused, self._refused = self._refused, {}
         for entry in self._as_they_are(refused):
             self.write(entry)
 
-    def _as_they_are(self, refused: _Refused) -> list[Order | Fill]:
+    def _as_they_are(self, refused: dict[_Key, _Refusal]) -> list[Order | Fill]:
         """By now; without orders that were forgotten meanwhile."""
-        found = (fill or self._newest(key) for (_, key), fill in refused.items())
+        found = (refusal.fill or self._newest(key) for (_, key), refusal in refused.items())
         return [entry for entry in found if entry is not None]
