@@ -41,12 +41,14 @@ class Desk:
         notify = window.notices.show_notice
         self._trading = Trading(control, self.tasks, notify)
         self._backtests = Backtests(control, self.tasks, window.store, notify)
+        self._errors, processes = Errors(control, self.tasks), Processes(control, self.tasks)
+        processes.error_wanted.connect(self.show_error)
         self.panels: list[Panel] = [
             Overview(control, self.tasks),
             self._trading,
-            Processes(control, self.tasks),
+            processes,
             Bots(control, self.tasks),
-            Errors(control, self.tasks),
+            self._errors,
             self._backtests,
         ]
         for position, panel in enumerate(self.panels):
@@ -82,6 +84,11 @@ class Desk:
     def show_symbol(self, symbol: str) -> None:
         self.open("trading")
         self._trading.open_symbol(symbol)
+
+    def show_error(self, fingerprint: str) -> None:
+        """The group of errors with that fingerprint."""
+        self.open("errors")
+        self._errors.open_error(fingerprint)
 
     def new_backtest(self) -> None:
         self.open("backtests")

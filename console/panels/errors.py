@@ -74,6 +74,17 @@ class Errors(Panel):
         if self._table.current_row() is None:
             self._table.select_where(lambda error: True)
 
+    def open_error(self, fingerprint: str) -> None:
+        """Choose that group, also when it is resolved or muted."""
+
+        def fits(error: ErrorRow) -> bool:
+            return error.fingerprint == fingerprint
+
+        self._table.source.refresh()
+        if not self._table.select_where(fits):
+            self._all.setChecked(True)
+            self._table.select_where(fits)
+
     def tick(self) -> None:
         self._table.source.retext()
         self._letters.tick()

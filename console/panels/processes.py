@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
+from PySide6.QtCore import Signal
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QTabWidget
 
@@ -31,6 +32,9 @@ Command = Callable[[Sequence[str]], Awaitable[None]]
 
 
 class Processes(Panel):
+    """`error_wanted` as the incidents' cards tell it."""
+
+    error_wanted = Signal(str)
     title = "Processes"
     name = "processes"
 
@@ -47,6 +51,7 @@ class Processes(Panel):
         self._figures = Figures()
         self._log = LogTail(control)
         self._incidents = Incidents(self.views.incidents)
+        self._incidents.error_wanted.connect(self.error_wanted)
         self._detail = QTabWidget()
         self._detail.setObjectName("processes.detail")
         self._detail.addTab(self._log, "Log")

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import time
 
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QPlainTextEdit, QVBoxLayout
 
 from console import format
 from console.models.table import Column, TableModel
 from console.theme import mono
 from console.widgets.figures import Figures
-from console.widgets.layout import label, splitter
+from console.widgets.layout import button, label, row, splitter
 from console.widgets.table import TableView
 from engine.tables import Table
 from engine.views import IncidentRow
 
 
 class Incidents(QFrame):
+    """`error_wanted` names the group among the errors that the shown incident belongs to, by its fingerprint."""
+
+    error_wanted = Signal(str)
+
     def __init__(self, table: Table[IncidentRow]) -> None:
         super().__init__()
         self._of = ""
@@ -30,6 +35,8 @@ class Incidents(QFrame):
         self._cause.setWordWrap(True)
         self._remedy = label("", "muted")
         self._remedy.setWordWrap(True)
+        self._error = button("Show the error", "processes.incident.error", "flat", "Its group under Errors & Alerts")
+        self._error.clicked.connect(self._want_error)
         self._figures = Figures()
         self._tail = QPlainTextEdit()
         self._tail.setReadOnly(True)
@@ -40,7 +47,7 @@ class Incidents(QFrame):
         self._card = QFrame()
         inner = QVBoxLayout(self._card)
         inner.setContentsMargins(0, 0, 0, 0)
-        for widget in (self._cause, self._remedy, self._figures):
+        for widget in (self._cause, self._remedy, row(self._error, None), self._figures):
             inner.addWidget(widget)
         inner.addWidget(self._tail, 1)
         self._card.hide()
@@ -79,10 +86,16 @@ class Incidents(QFrame):
         left = f"{incident.restarts_left} restarts left" if incident.restarts_left else "no restart is left"
         lived = f"It lived {format.duration(incident.lived_s)}; {left}."
         self._remedy.setText(" ".join(text for text in (incident.remedy, lived) if text))
+        self._error.setVisible(bool(incident.fingerprint))
         self._figures.show_samples(incident.history)
         self._tail.setPlainText("\n".join(incident.tail))
         bar = self._tail.verticalScrollBar()
         bar.setValue(bar.maximum())
+
+    def _want_error(self) -> None:
+        incident = self._list.current_row()
+        if incident is not None:
+            self.error_wanted.emit(incident.fingerprint)
 
 
 def _columns() -> list[Column[IncidentRow]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +13,11 @@ import pytest
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 import qasync
-from PySide6.QtCore import QCoreApplication, QEvent
+from PySide6.QtCore import QCoreApplication, QEvent, QSettings
 from PySide6.QtWidgets import QApplication
+
+from console.theme import apply_theme, load_fonts
+from console.window import Window
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
@@ -43,3 +47,19 @@ def run(qapp: QApplication) -> Iterator[Run]:
     finally:
         loop.close()
         asyncio.set_event_loop(None)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> QSettings:
+    """What a window remembers."""
+    return QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat)
+
+
+@pytest.fixture
+def window(qapp: QApplication, store: QSettings) -> Iterator[Window]:
+    load_fonts()
+    apply_theme(qapp, "dark")
+    window = Window("demo", store)
+    window.show()
+    yield window
+    window.leave()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from PySide6.QtCore import QSettings, Qt
 from PySide6.QtGui import QAction
@@ -50,11 +48,6 @@ def arranged(store: QSettings, columns: list[Column[QuoteRow]] = COLUMNS) -> tup
 
 def order(view: TableView) -> list[str]:
     return [str(view.filtered.index(row, 0).data()) for row in range(view.filtered.rowCount())]
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> QSettings:
-    return QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat)
 
 
 def with_choices(store: QSettings) -> tuple[dict[str, QAction], Arrangement]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +12,6 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QDialog, QLabel, QLineEdit, QWidget
 
 from console.desk import Desk
-from console.theme import apply_theme, load_fonts
 from console.widgets.stop_button import HOLD_KEYS
 from console.widgets.table import TableView
 from console.widgets.ticket_form import read_number
@@ -24,21 +21,6 @@ from engine.control import Verdict
 from tests.console.conftest import Run
 from tests.console.scripted_engine import ScriptedEngine
 from tests.waiting import until
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> QSettings:
-    return QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat)
-
-
-@pytest.fixture
-def window(qapp: QApplication, store: QSettings) -> Iterator[Window]:
-    load_fonts()
-    apply_theme(qapp, "dark")
-    window = Window("demo", store)
-    window.show()
-    yield window
-    window.leave()
 
 
 def find(window: Window, name: str, kind: type[Any] = QAbstractButton) -> Any:
