@@ -18,16 +18,18 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 TICK = 0.02
 AT_ONCE = 0.005
 LONG = 0.1
 """Seconds."""
 _PROC = Path("/proc")
+_THREADS = _PROC / "self/task"
 Popen = subprocess.Popen[bytes]
 Schedule = tuple[float, float]
 """Seconds on a CPU, and seconds ready for one without it."""
+T = TypeVar("T")
 
 
 class StallWatch:
@@ -54,18 +56,20 @@ class StallWatch:
 
     async def run(self) -> None:
         me = threading.get_native_id()
+        mine = _THREADS / str(me)
         with tempfile.TemporaryFile("w+") as dump:
             while True:
-                began, before = _now()
+                began, before = _at_once(_schedules)
                 self._children = 0.0
                 faulthandler.dump_traceback_later(TICK + LONG, file=dump)
                 try:
                     await asyncio.sleep(TICK)
                 finally:
                     faulthandler.cancel_dump_traceback_later()
-                ended, after = _now()
+                # What it takes to read the other threads' times, which is long on a machine that is full, is not the loop's.
+                ended, here = _at_once(lambda: _schedule(mine))
                 late = ended - began - TICK
-                own = _own(late, me, before, after, self._children)
+                own = _own(late, me, before, {**_schedules(), me: here}, self._children)
                 self.late, self.own = max(self.late, late), max(self.own, own)
                 stack = _dumped(dump)
                 if own > LONG:
@@ -89,10 +93,10 @@ def _own(late: float, me: int, before: dict[int, Schedule], after: dict[int, Sch
     return late - min(others, max(late - ran, 0.0))
 
 
-def _now() -> tuple[float, dict[int, Schedule]]:
-    """The time and the threads' schedules, read together: without the CPU lost in between, which only one of them had."""
+def _at_once(read: Callable[[], T]) -> tuple[float, T]:
+    """The time and what is read, together: without the CPU lost in between, which only one of them had."""
     while True:
-        at, found = time.perf_counter(), _schedules()
+        at, found = time.perf_counter(), read()
         if time.perf_counter() - at < AT_ONCE:
             return at, found
 
@@ -100,7 +104,7 @@ def _now() -> tuple[float, dict[int, Schedule]]:
 def _schedules() -> dict[int, Schedule]:
     """Of each thread of ours."""
     found: dict[int, Schedule] = {}
-    for thread in (_PROC / "self/task").iterdir():
+    for thread in _THREADS.iterdir():
         with contextlib.suppress(OSError):  # it has ended
             found[int(thread.name)] = _schedule(thread)
     return found
