@@ -138,6 +138,8 @@ class Feed:
     async def newest_closed(self, symbol: str, timeframe: Timeframe, limit: int) -> list[Bar]:
         """Oldest first. Raises PaddockError when a part of them cannot be read."""
         now = max(self.processor.normaliser.newest, self.market_time)
+        if now <= 0:  # asked for before the feed has heard anything
+            now, _ = await self._rest.market_time()
         return await self.history.newest_closed(symbol, timeframe, limit, now)
 
     async def _wait_until_caught_up(self) -> None:

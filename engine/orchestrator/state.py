@@ -61,13 +61,16 @@ class StateKeeper:
         self._views = views
         self._clock = clock
         self._alert = alert
+        self._saving = asyncio.Lock()
+        """One snapshot at a time: each clears away what an earlier one left unfinished."""
         self._differing: set[Balance] = set()
         self._told: set[str] = set()
 
     async def save(self) -> None:
         """Raises DataError when it cannot be written; then the journal alone is there at the next start."""
-        payload = encode(self._core.ledger.bookings.state())
-        await asyncio.to_thread(self._store.save, payload, self._clock.now())
+        async with self._saving:
+            payload = encode(self._core.ledger.bookings.state())
+            await asyncio.to_thread(self._store.save, payload, self._clock.now())
 
     async def compare(self) -> None:
         """Raises DataError when the journal cannot be read."""

@@ -10,10 +10,8 @@ from console.window import Window
 from engine.views import BalanceRow
 from tests.console.conftest import Run
 from tests.console.scripted_engine import ScriptedEngine
-from tests.console.test_window import find, store, window
+from tests.console.test_window import find
 from tests.waiting import until
-
-__all__ = ["store", "window"]
 
 
 def row(symbol: str, broker: float, verdict: str) -> BalanceRow:
