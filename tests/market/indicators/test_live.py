@@ -211,6 +211,7 @@ async def test_growing_bars_and_symbols_that_left_are_passed_over_and_a_bar_that
 
 async def test_beside_a_feed_on_the_exchange_they_are_those_of_the_venues_own_minutes() -> None:
     async with exchange(speed=120) as server, running(server.url, "SPY") as found:
+        await found.feed._wait_until_caught_up()  # before that its first minute may lack prints, and is revised
         said: list[Indicators] = []
         live = LiveIndicators(
             found.feed.newest_closed,
