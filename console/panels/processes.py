@@ -51,7 +51,7 @@ class Processes(Panel):
         self._figures = Figures()
         self._log = LogTail(control)
         self._incidents = Incidents(self.views.incidents)
-        self._incidents.error_wanted.connect(self.error_wanted)
+        self._incidents.error_wanted.connect(lambda fingerprint: self.error_wanted.emit(fingerprint))
         self._detail = QTabWidget()
         self._detail.setObjectName("processes.detail")
         self._detail.addTab(self._log, "Log")

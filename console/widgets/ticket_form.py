@@ -76,7 +76,7 @@ class TicketForm(QWidget):
             field.setObjectName(f"ticket.{name}")
             field.setAlignment(Qt.AlignmentFlag.AlignRight)
             field.textChanged.connect(lambda _: self.changed.emit())
-            field.returnPressed.connect(self.entered)
+            field.returnPressed.connect(lambda: self.entered.emit())
             field.installEventFilter(self)
             layout.addRow(label(TITLES[name][0], "muted"), field)
         layout.insertRow(4, label("Time in force", "muted"), self._force)
