@@ -37,6 +37,7 @@ class Flattening:
         self._reconciler = reconciler
         self._clock = clock
         self._place = place
+        self._closing: dict[str, asyncio.Task[str]] = {}
 
     async def held(self) -> Sequence[VenuePosition]:
         """What the venue shows; with a quantity of 0, what it does not show and by our fills is there all the same.
@@ -49,12 +50,20 @@ class Flattening:
         return shown + self._unseen(shown)
 
     async def close(self, position: VenuePosition) -> str:
-        """What became of the closing orders. Where the two differ, the venue is believed by what it answers when its list
-        has had the time to catch up, and our own fills if it does not answer then.
+        """What became of the closing orders. Once at a time for a symbol: an attempt that begins while an earlier one still
+        closes it waits for that, for two would sell twice.
+        """
+        symbol = position.symbol
+        if symbol not in self._closing:
+            self._closing[symbol] = asyncio.ensure_future(self._close(position))
+            self._closing[symbol].add_done_callback(lambda _: self._closing.pop(symbol))
+        return await asyncio.shield(self._closing[symbol])
+
+    async def _close(self, position: VenuePosition) -> str:
+        """Where the two differ, the venue is believed by what it answers when its list has had the time to catch up, and
+        our own fills if it does not answer then.
         """
         symbol, began = position.symbol, self._clock.monotonic()
-        # Where we have not traded, only somebody else can explain the difference, and nothing is gained by waiting.
-        patience = AGREE if self._reconciler.traded_lately(symbol) else 0.0
         believed = False
         while self._net(symbol) != position.quantity:
             if believed:
@@ -69,12 +78,20 @@ class Flattening:
                 asked = self._clock.monotonic()
                 found = {held.symbol: held for held in await self._broker.positions()}
                 position = found.get(symbol, msgspec.structs.replace(position, quantity=ZERO))
-                believed = asked - began >= patience
+                believed = self._has_caught_up(symbol, asked, began)
             if self._net(symbol) != position.quantity and not believed:
                 await asyncio.sleep(PAUSE)
         requests = closing_orders(self._ledger.with_awaited(symbol))
         placed = [await self._place(request) for request in requests]
         return ", ".join(f"{one.status} {one.message}".strip() for one in placed) or "nothing to close"
+
+    def _has_caught_up(self, symbol: str, asked: float, began: float) -> bool:
+        """Whether a list that was asked for then shows all that we did: nothing of ours has moved since long before.
+
+        Where we have not traded, only somebody else can explain the difference, and nothing is gained by waiting.
+        """
+        moved = self._clock.monotonic() - self._ledger.quiet_for(symbol)
+        return not self._reconciler.traded_lately(symbol) or asked - max(began, moved) >= AGREE
 
     def _unseen(self, shown: Sequence[VenuePosition]) -> list[VenuePosition]:
         symbols = self._ledger.positions.symbols | {order.symbol for order in self._ledger.book.missing_fills()}

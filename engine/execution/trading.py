@@ -111,6 +111,8 @@ class TradingCore:
         self._updates = Updates(
             self.ledger, self.flights, self._reconciler, self._adoption, self._alarms, self._background
         )
+        place = functools.partial(self.place, emergency=True)
+        self._flattening = Flattening(broker, self.ledger, self._reconciler, clock, place)
         self._stopping = Stopping(self._new_stop, lambda: self._switch.is_halted, self._alarms, spawn)
         self._drop_unsent()
 
@@ -267,10 +269,8 @@ class TradingCore:
         await self.refresh_account()
 
     def _new_stop(self) -> EmergencyStop:
-        place = functools.partial(self.place, emergency=True)
-        flattening = Flattening(self._broker, self.ledger, self._reconciler, self._clock, place)
         book, under_way = self.ledger.book, self._dispatch.under_way
-        return EmergencyStop(self._broker, self._clock, flattening, book, self._reconciler, under_way)
+        return EmergencyStop(self._broker, self._clock, self._flattening, book, self._reconciler, under_way)
 
     def _is_wanted(self, order: Order, emergency: bool) -> bool:
         return not (self._switch.is_halted and not emergency) and not order.cancel_wanted

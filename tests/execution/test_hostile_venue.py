@@ -128,7 +128,7 @@ async def test_a_cancel_that_the_disk_refuses_is_told_to_be_in_memory_only(scrip
     scripted.venue.hold = asyncio.Event()
     placing = asyncio.create_task(scripted.core.place(buy(5, limit="90")))
     [client_order_id] = await until(lambda: scripted.venue.submits)
-    database = scripted.core.ledger._journal._database
+    database = scripted.core.ledger.behind._journal._database
     database.execute("PRAGMA query_only = ON")
     with pytest.raises(OrderError, match="only in memory"):
         await scripted.core.cancel(client_order_id)
@@ -231,6 +231,49 @@ async def test_the_emergency_stop_does_not_believe_a_list_that_may_still_have_la
     report = await scripted.core.emergency_stop("test", flatten=True)
     assert report.flat, report.steps
     assert [fill.quantity for fill in scripted.venue.executions] == [5, 5]
+
+
+async def test_the_emergency_stop_does_not_believe_a_list_that_lags_behind_a_sale_it_has_just_heard_of(
+    scripted: ScriptedDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Long after the two began to differ an order of ours fills, and the venue's list does not show it yet."""
+    monkeypatch.setattr(flatten, "PAUSE", 0.0)
+    await scripted.core.place(buy(5, sleeve="bot"))
+    scripted.hear()
+    selling = msgspec.structs.replace(buy(5, sleeve="bot", limit="101"), side=Side.SELL)
+    resting = await scripted.core.place(selling)
+    assert resting.status == "new", resting
+    scripted.hear()
+    scripted.venue.elsewhere = {"SPY": Decimal(-2)}
+    [differs] = await scripted.venue.positions()
+
+    def answers() -> Iterator[None]:
+        scripted.clock.skip(flatten.AGREE)
+        yield
+        scripted.venue.fill(resting.client_order_id, Decimal(5))
+        scripted.hear()
+        scripted.venue.elsewhere = {"SPY": Decimal(5)}
+        yield
+        scripted.venue.elsewhere = {}
+
+    answer = answers()
+    scripted.venue.before_positions = lambda: next(answer, None)
+    assert await scripted.core._new_stop()._flattening.close(differs) == "nothing to close"
+    assert scripted.venue.held == {}
+
+
+async def test_attempts_that_overlap_close_a_position_once(scripted: ScriptedDesk) -> None:
+    await scripted.core.place(buy(5, sleeve="bot"))
+    scripted.hear()
+    [position] = await scripted.venue.positions()
+    scripted.venue.hold = asyncio.Event()
+    attempts = [asyncio.create_task(scripted.core._new_stop()._flattening.close(position)) for _ in range(2)]
+    await until(lambda: len(scripted.venue.submits) == 2)
+    scripted.venue.hold.set()
+    said = await asyncio.gather(*attempts)
+    assert said[0] == said[1]
+    scripted.hear()
+    assert scripted.venue.held == {}
 
 
 async def test_a_sleeve_does_not_sell_what_was_sold_elsewhere(scripted: ScriptedDesk) -> None:
