@@ -234,13 +234,13 @@ class OrderBook:
         return order
 
     def _recognise(self, order: Order, said: VenueOrder) -> None:
-        """Somebody else's order turns out to have taken the place of one of ours, which the venue had not told of before.
-        What it filled meanwhile stays where it was booked.
+        """Somebody else's order, or one that was adopted as such, turns out to have taken the place of one of ours, which
+        the venue had not told of before. What was booked of it meanwhile stays where it is.
         """
-        old = self.by_venue_id(said.replaces) if said.replaces and order.foreign else None
-        if old is not None and not old.foreign:
+        old = self.by_venue_id(said.replaces) if said.replaces and (order.foreign or order.adopted_at) else None
+        if old is not None and not old.foreign and (order.sleeve, order.replaces) != (old.sleeve, old.client_order_id):
             succeed(order, old)
-            order.adopted_at = order.told_at
+            order.adopted_at = order.told_at if self.filled(order) else 0
             self.families.note(order)
             self.note(order)
 
@@ -250,7 +250,7 @@ class OrderBook:
         if said.order_class is OrderClass.SIMPLE:
             # The venue gives exits the class of their order; a simple one must not stay unseen for an order that is lost.
             return False
-        return any(order.symbol == said.symbol and not order.foreign for order in self.families.childless())
+        return any(order.symbol == said.symbol and not order.foreign for order in self.families.lacking())
 
     def _follow_quantity(self, order: Order, said: VenueOrder, first_seen: bool) -> None:
         """An exit shrinks when its sibling fills, and a replacement has what the one before left."""
@@ -288,4 +288,4 @@ class OrderBook:
 def _seen(order: Order) -> tuple[object, ...]:
     """What makes a difference to anybody."""
     told = (order.status, order.filled_quantity, order.venue_order_id, order.average_fill_price, order.quantity)
-    return (*told, order.foreign)
+    return (*told, order.foreign, order.sleeve, order.replaces)

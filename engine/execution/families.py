@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from engine.domain.orders import Order, OrderClass, OrderStatus
 
+_EXITS = {OrderClass.SIMPLE: 0, OrderClass.OTO: 1, OrderClass.OCO: 1, OrderClass.BRACKET: 2}
+"""How many an order brings along."""
 _UNBORN = frozenset({OrderStatus.INTENT, OrderStatus.BLOCKED, OrderStatus.REJECTED})
 
 
@@ -14,20 +16,21 @@ class Families:
         self._legs: dict[str, dict[str, Order]] = {}
         self._successors: dict[str, list[Order]] = {}
         self._grown: dict[str, Order] = {}
-        self._childless: set[str] = set()
+        self._lacking: set[str] = set()
         self._replaced: dict[str, Order] = {}
 
     def note(self, order: Order) -> None:
         """It is new, or its place in its family is."""
         if order.leg_of:
             self._legs.setdefault(order.leg_of, {})[order.client_order_id] = order
-            self._childless.discard(order.client_order_id)
-            if order.venue_order_id:
-                self._childless.discard(order.leg_of)
+            self._lacking.discard(order.client_order_id)
+            parent = self._grown.get(order.leg_of)
+            if parent is not None and self._is_whole(parent):
+                self._lacking.discard(order.leg_of)
         elif order.order_class is not OrderClass.SIMPLE and order.client_order_id not in self._grown:
             self._grown[order.client_order_id] = order
-            if not any(leg.venue_order_id for leg in self.legs(order)):
-                self._childless.add(order.client_order_id)
+            if not self._is_whole(order):
+                self._lacking.add(order.client_order_id)
         if order.replaces:
             known = self._successors.setdefault(order.replaces, [])
             if order not in known:
@@ -40,7 +43,7 @@ class Families:
     def forget(self, order: Order) -> None:
         for index in (self._legs, self._successors, self._grown, self._replaced):
             index.pop(order.client_order_id, None)
-        self._childless.discard(order.client_order_id)
+        self._lacking.discard(order.client_order_id)
         self._legs.get(order.leg_of, {}).pop(order.client_order_id, None)
 
     def legs(self, order: Order) -> list[Order]:
@@ -68,13 +71,18 @@ class Families:
                 del self._replaced[key]
         return list(self._replaced.values())
 
-    def childless(self) -> list[Order]:
-        """Orders that the venue may have and whose exits it has not shown yet. That we wanted to put another one in the
-        place of an exit shows none: the exit itself may never have been written down.
+    def lacking(self) -> list[Order]:
+        """Orders that the venue may have and of whose exits it has not shown all, or a disk that was full has kept but
+        one. That we wanted to put another one in the place of an exit shows none: the exit itself may never have been
+        written down.
         """
-        found = (self._grown[key] for key in self._childless)
+        found = (self._grown[key] for key in self._lacking)
         return [order for order in found if order.status not in _UNBORN]
 
     def give_up_on(self, order: Order) -> None:
         """It was asked for its exits often enough; none are awaited any more."""
-        self._childless.discard(order.client_order_id)
+        self._lacking.discard(order.client_order_id)
+
+    def _is_whole(self, order: Order) -> bool:
+        """An exit and what took its place are one, by what they are for."""
+        return len({leg.role for leg in self.legs(order) if leg.venue_order_id}) >= _EXITS[order.order_class]

@@ -91,7 +91,7 @@ class Reconciler:
 
         Raises UnavailableError or CredentialsError when the venue cannot be asked.
         """
-        for order in self._ledger.book.families.childless():
+        for order in self._ledger.book.families.lacking():
             said = await self._broker.order_by_client_id(order.client_order_id)
             if said is None:
                 continue
@@ -108,7 +108,7 @@ class Reconciler:
     def _look_again(self, order: Order) -> None:
         looked = self._looked_for_exits.get(order.client_order_id, 0) + 1
         self._looked_for_exits[order.client_order_id] = looked
-        if looked >= TRIES or order not in self._ledger.book.families.childless():
+        if looked >= TRIES or order not in self._ledger.book.families.lacking():
             del self._looked_for_exits[order.client_order_id]
             self._ledger.book.families.give_up_on(order)
 

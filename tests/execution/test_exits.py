@@ -191,33 +191,55 @@ async def test_a_change_of_an_exit_that_was_never_written_down_does_not_stand_fo
     await second.close()
 
 
+async def test_an_exit_that_was_never_written_down_is_asked_for_though_its_sibling_was(tmp_path: Path) -> None:
+    """The disk was full when the first was told, and had room again for the second; then Paddock was killed."""
+    clock = SkippingClock()
+    venue = ScriptedVenue(clock)
+    first = ScriptedDesk(venue, clock, tmp_path / "orders.db")
+    await first.open()
+    placed = await first.core.place(with_exits())
+    first.hear()
+    parent = venue.orders[placed.client_order_id]
+    stop, profit = add_exit(venue, parent, OrderType.STOP), add_exit(venue, parent)
+    first.core.ledger.take_order(msgspec.structs.replace(parent, legs=(profit,)))
+    await first.close()
+    second = ScriptedDesk(venue, clock, tmp_path / "orders.db")
+    venue.orders[parent.client_order_id] = msgspec.structs.replace(parent, legs=(stop, profit))
+    await venue.cancel(profit.venue_order_id)
+    venue.fill(stop.client_order_id, stop.quantity)
+    await second.open()
+    assert second.core.ledger.positions.get("SPY", "swing").quantity == 0
+    assert second.core.ledger.positions.get("SPY", EXTERNAL_SLEEVE).quantity == 0
+    await second.close()
+
+
 async def test_an_order_of_somebody_else_is_foreign_once_the_parent_has_told_its_exits(scripted: ScriptedDesk) -> None:
     placed = await scripted.core.place(with_exits())
     scripted.hear()
     parent = scripted.venue.orders[placed.client_order_id]
-    leg = add_exit(scripted.venue, parent)
+    stop, profit = add_exit(scripted.venue, parent, OrderType.STOP), add_exit(scripted.venue, parent)
     stranger = add_exit(scripted.venue, parent)
     scripted.hear()
     assert scripted.core.ledger.book.get(stranger.client_order_id) is None, "it might be the exit"
-    scripted.venue.orders[parent.client_order_id] = msgspec.structs.replace(parent, legs=(leg,))
+    scripted.venue.orders[parent.client_order_id] = msgspec.structs.replace(parent, legs=(stop, profit))
     await scripted.core.poll_orders()
     found = {
         o.client_order_id: o.foreign for o in scripted.core.ledger.book if o.client_order_id != placed.client_order_id
     }
-    assert found == {leg.client_order_id: False, stranger.client_order_id: True}
+    assert found == {stop.client_order_id: False, profit.client_order_id: False, stranger.client_order_id: True}
 
 
 def with_exits() -> OrderRequest:
     return msgspec.structs.replace(buy(5, sleeve="swing"), take_profit=Decimal(120), stop_loss=Decimal(50))
 
 
-def add_exit(venue: ScriptedVenue, parent: VenueOrder) -> VenueOrder:
+def add_exit(venue: ScriptedVenue, parent: VenueOrder, kind: OrderType = OrderType.LIMIT) -> VenueOrder:
     """As the venue makes it: an id of its own, the class of its group, and nothing that says whose it is."""
     number = len(venue.orders)
     return venue.accept(
         Order(
             client_order_id=f"made-by-the-venue-{number}", symbol=parent.symbol, side=parent.side.opposite,
-            quantity=parent.quantity, type=OrderType.LIMIT, time_in_force=parent.time_in_force, sleeve="",
+            quantity=parent.quantity, type=kind, time_in_force=parent.time_in_force, sleeve="",
             created_at=0, limit_price=Decimal(120), order_class=OrderClass.BRACKET,
         )
     )  # fmt: skip
