@@ -49,7 +49,6 @@ class Ledger:
         self.last_fill_at = 0
         """Venue time of the newest fill; int nanoseconds UTC."""
         self._moved: dict[str, float] = {order.symbol: clock.monotonic() for order in recovered.orders}
-        self._journal = journal
         self._bus = bus
         self._clock = clock
         self._ids = ids
@@ -77,7 +76,7 @@ class Ledger:
     async def save(self, order: Order) -> None:
         """Durable on return. Raises OrderError."""
         self.book.note(order)
-        await self._journal.append(order)
+        await self.behind.append(order)
         self._announce(order)
 
     def take_order(self, said: VenueOrder) -> None:

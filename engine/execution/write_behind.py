@@ -31,19 +31,23 @@ class WriteBehind:
         self._journal = journal
         self._newest = newest
         self._refused: dict[_Key, _Refusal] = {}
+        self._trying = False
 
     def __len__(self) -> int:
         """Orders and fills that the disk has refused so far."""
         return len(self._refused)
 
     def write(self, *entries: Order | Fill) -> None:
-        """All or none of them, durable some time later."""
+        """All or none of them, durable some time later, and not before what the disk has refused so far."""
 
         def written(done: asyncio.Future[None]) -> None:
             if not done.cancelled() and (error := done.exception()) is not None:
-                self._keep(entries, error)
+                self._refuse(entries, error)
 
-        self._journal.append_soon(*entries).add_done_callback(written)
+        if self._refused:
+            self._keep(entries)
+        else:
+            self._journal.append_soon(*entries).add_done_callback(written)
 
     async def append(self, *entries: Order | Fill) -> None:
         """Durable on return, and before them what the disk has refused so far: an order must not be sent that changes one
@@ -51,17 +55,20 @@ class WriteBehind:
         """
         refused = dict(self._refused)
         await self._journal.append(*self._as_they_are(refused), *entries)
-        for key, refusal in refused.items():
-            if self._refused.get(key) is refusal:  # not refused again meanwhile
-                del self._refused[key]
+        self._is_written(refused)
 
-    def _keep(self, entries: tuple[Order | Fill, ...], error: BaseException) -> None:
+    def _refuse(self, entries: tuple[Order | Fill, ...], error: BaseException) -> None:
         if self._journal.is_closed:
             log.error("%s", error)
             return
         if not self._refused:
             log.error("%s What the venue tells is kept in memory and written later.", error, exc_info=error)
+        self._keep(entries)
+        if not self._trying:
+            self._trying = True
             asyncio.get_running_loop().call_later(AGAIN, self._write_again)
+
+    def _keep(self, entries: tuple[Order | Fill, ...]) -> None:
         for entry in entries:
             if isinstance(entry, Fill):
                 self._refused[Fill, entry.execution_id] = _Refusal(entry)
@@ -69,9 +76,25 @@ class WriteBehind:
                 self._refused[Order, entry.client_order_id] = _Refusal(None)
 
     def _write_again(self) -> None:
-        refused, self._refused = self._refused, {}
-        for entry in self._as_they_are(refused):
-            self.write(entry)
+        """All that waits, in one commit; what is told meanwhile waits behind it."""
+        refused = dict(self._refused)
+
+        def written(done: asyncio.Future[None]) -> None:
+            error = None if done.cancelled() else done.exception()
+            if error is None:
+                self._is_written(refused)
+            elif self._journal.is_closed:
+                log.error("%s", error)
+            self._trying = bool(self._refused) and not self._journal.is_closed
+            if self._trying:
+                asyncio.get_running_loop().call_later(AGAIN if error else 0, self._write_again)
+
+        self._journal.append_soon(*self._as_they_are(refused)).add_done_callback(written)
+
+    def _is_written(self, refused: dict[_Key, _Refusal]) -> None:
+        for key, refusal in refused.items():
+            if self._refused.get(key) is refusal:  # not refused again meanwhile
+                del self._refused[key]
 
     def _as_they_are(self, refused: dict[_Key, _Refusal]) -> list[Order | Fill]:
         """By now; without orders that were forgotten meanwhile."""

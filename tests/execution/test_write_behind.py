@@ -75,3 +75,17 @@ async def test_while_the_disk_is_full_nothing_is_sent_and_what_was_told_is_tried
     again, recovered = open_journal(tmp_path / "orders.db")
     await again.close()
     assert [one.client_order_id for one in recovered.orders] == ["exit"]
+
+
+async def test_the_disk_holds_what_was_told_in_its_sequence(journal: Journal, tmp_path: Path) -> None:
+    """What would still fit waits for what does not: a crash must not leave the end of a story without its beginning."""
+    told, small = order("exit", LONG), order("sibling")
+    behind = WriteBehind(journal, {"exit": told, "sibling": small}.get)
+    with full(journal._database):
+        await refused(behind, told)
+        behind.write(small)
+        assert len(behind) == 2
+    await until(lambda: len(behind) == 0)
+    with sqlite3.connect(tmp_path / "orders.db") as reader:
+        assert reader.execute("SELECT key FROM trail ORDER BY number").fetchall() == [("exit",), ("sibling",)]
+    reader.close()

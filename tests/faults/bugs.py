@@ -110,7 +110,7 @@ def the_intent_is_not_written() -> None:
 def nobody_waits_for_the_disk() -> None:
     async def save(self: Ledger, order: Order) -> None:
         order.status = OrderStatus.SENT
-        self._journal.append_soon(order)
+        self.behind._journal.append_soon(order)
 
     Ledger.save_before_sending = save  # type: ignore[method-assign]
 
@@ -118,7 +118,7 @@ def nobody_waits_for_the_disk() -> None:
 @bug
 def only_the_intent_is_written() -> None:
     async def only(self: Ledger, order: Order) -> None:
-        await self._journal.append(order)
+        await self.behind._journal.append(order)
         order.status = OrderStatus.SENT
 
     Ledger.save_before_sending = only  # type: ignore[method-assign]
@@ -126,7 +126,7 @@ def only_the_intent_is_written() -> None:
 
 @bug
 def what_the_disk_refused_is_forgotten() -> None:
-    WriteBehind._keep = lambda self, entries, error: None  # type: ignore[method-assign]
+    WriteBehind._refuse = lambda self, entries, error: None  # type: ignore[method-assign]
 
 
 @bug
