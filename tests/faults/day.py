@@ -14,7 +14,7 @@ import msgspec
 from engine.control import EmergencyReport
 from engine.domain.events import TradingState
 from tests.faults.auditor import Audit, audit, audit_journal
-from tests.faults.happenings import Happenings, sessions
+from tests.faults.happenings import Happenings, quick_auction, sessions
 from tests.faults.life import Life, scratch_folder
 from tests.faults.network import Network
 from tests.faults.outsider import Outsider
@@ -63,6 +63,7 @@ class Day:
             self._loop.call_at(at, self.happenings.act)
         if (bell := self.happenings.bell) is not None:
             self._loop.call_at(bell - 2.0, self._hurry)
+            self._loop.call_at(bell - 4.0, self._wait_for_the_close)
         undertaker = self._house(self._undertaker())
         await asyncio.gather(*tasks)
         self.plan.calm()
@@ -142,6 +143,10 @@ class Day:
         if not self.life.is_dead:
             self.people.place_some(4)
 
+    def _wait_for_the_close(self) -> None:
+        if not self.life.is_dead:
+            self.people.place_for_the_close(3)
+
     def _meddle(self) -> None:
         """What somebody else does to our orders while nobody hears of it can only be found by asking."""
         if self.outsider is not None:
@@ -214,7 +219,7 @@ def live(seed: int) -> Result:
     loop = VirtualLoop()
     asyncio.set_event_loop(loop)
     try:
-        with scratch_folder() as folder:
+        with scratch_folder() as folder, quick_auction():
             day = Day(seed, loop, Path(folder) / "orders.db")
             found = loop.run_until_complete(day.run())
     finally:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, time, timedelta
 from decimal import Decimal
 from random import Random
 
 from engine.domain.market import NANOSECONDS
-from engine.domain.orders import OrderStatus
+from engine.domain.orders import OrderStatus, TimeInForce
+from engine.exchange import phases
 from engine.exchange.corporate import CorporateAction, Kind
 from engine.exchange.sessions import DAY, AlwaysOpen, SessionDay, Sessions, at_new_york, new_york
 from tests.faults.venue import START, SYMBOLS, VirtualVenue
@@ -17,6 +20,8 @@ ACTIONS = 0.3
 """The share of days with corporate actions."""
 BELL = 0.3
 """The share of days in which the market closes."""
+AUCTION = 2 * NANOSECONDS
+"""So long before the bell no order for the closing auction is taken any more, and so long after it the auction is held."""
 SPLITS = ((2, 1), (3, 1), (3, 2), (1, 2), (1, 4), (1, 10))
 """Of so many new shares for so many old; the last ones leave fractions, or nothing where fractions are paid out."""
 
@@ -48,6 +53,17 @@ class Bell:
 
     def _at(self, day: date, clock: time) -> int:
         return at_new_york(day, clock)
+
+
+@contextmanager
+def quick_auction() -> Iterator[None]:
+    """Minutes of the closing auction become seconds, as the day is of minutes."""
+    before = phases.CLOSING_CUTOFF, phases.CLOSE_GRACE
+    phases.CLOSING_CUTOFF = phases.CLOSE_GRACE = AUCTION
+    try:
+        yield
+    finally:
+        phases.CLOSING_CUTOFF, phases.CLOSE_GRACE = before
 
 
 def sessions(random: Random) -> Sessions:
@@ -94,6 +110,9 @@ class Happenings:
             rang = self._venue.venue.sessions.next_close(START)
             records = list(self._venue.desk)
             self._done["closing bell"] += 1
+            self._done["in the closing auction"] += sum(
+                one.time_in_force is TimeInForce.CLS and one.filled_quantity > 0 for one in records
+            )
             self._done["expired at the bell"] += sum(one.status is OrderStatus.EXPIRED for one in records)
             self._done["sent after the bell"] += sum(one.created_at >= rang for one in records)
         return dict(self._done)

@@ -56,6 +56,11 @@ class People:
         for _ in range(number):
             self._place()
 
+    def place_for_the_close(self, number: int) -> None:
+        for _ in range(number):
+            symbol, side = self._random.choice(list(SYMBOLS)), self._random.choice([Side.BUY, Side.SELL])
+            self._want("for the close", wishes.at_the_close(self._random, symbol, side, *self._venue.quote(symbol)))
+
     def _place(self) -> None:
         symbol, side = self._random.choice(list(SYMBOLS)), self._random.choice([Side.BUY, Side.BUY, Side.SELL])
         terms = wishes.terms(self._random, side, *self._venue.quote(symbol))

@@ -9,6 +9,8 @@ from typing import Any
 from engine.domain.orders import Order, OrderChanges, OrderType, Side, TimeInForce
 
 PEOPLE = ("one", "two")
+MOMENTS = (TimeInForce.IOC, TimeInForce.FOK, TimeInForce.OPG, TimeInForce.CLS, TimeInForce.CLS)
+"""For what trades at once, or in an auction only."""
 Terms = dict[str, Any]
 
 
@@ -22,9 +24,19 @@ def order(
     if quantity is None:
         quantity = Decimal(random.randint(1, 20)) + (Decimal(random.randint(1, 999)) / 1000 if fractional else 0)
     life = TimeInForce.DAY if fractional else random.choice([TimeInForce.DAY, TimeInForce.GTC])
-    early = not whole and terms["type"] is OrderType.LIMIT and random.random() < 0.2
+    if not whole and not fractional and terms["type"] in (OrderType.MARKET, OrderType.LIMIT) and random.random() < 0.25:
+        life = random.choice(MOMENTS)
+    early = not whole and terms["type"] is OrderType.LIMIT and life not in MOMENTS and random.random() < 0.2
     wish = {"symbol": symbol, "side": side, "quantity": quantity, "time_in_force": life, "extended_hours": early}
     return wish | terms
+
+
+def at_the_close(random: Random, symbol: str, side: Side, bid: float, ask: float) -> Terms:
+    """At what the closing auction gives, or within a limit that it likely keeps."""
+    limit = cents(ask + 1.0 if side is Side.BUY else bid - 1.0)
+    kind = random.choice([{"type": OrderType.MARKET}, {"type": OrderType.LIMIT, "limit_price": limit}])
+    quantity = Decimal(random.randint(1, 20))
+    return {"symbol": symbol, "side": side, "quantity": quantity, "time_in_force": TimeInForce.CLS, **kind}
 
 
 def terms(random: Random, side: Side, bid: float, ask: float) -> Terms:
