@@ -78,7 +78,7 @@ class Feed:
         self._lines: dict[bool, Line] = {}
         self._hours = TradingHours(rest, sessions)
         self._candles = self.processor.candles
-        self.history = History(past, self._candles)
+        self.history = History(past, self._candles, self._asked_time)
         self._missed = CatchUp(rest, self.processor, self._give_out)
         self._caught_up = asyncio.Event()
         self._unknown: set[str] = set()
@@ -132,15 +132,14 @@ class Feed:
     async def answer(self, request: HistoryRequest) -> None:
         if request.timeframe is Timeframe.SECOND_1:
             await self._wait_until_caught_up()
-        now = max(self.processor.normaliser.newest, self.market_time)
-        self._publish(HISTORY_REPLY + request.requester, await self.history.answer(request, now))
+        self._publish(HISTORY_REPLY + request.requester, await self.history.answer(request))
 
-    async def newest_closed(self, symbol: str, timeframe: Timeframe, limit: int) -> list[Bar]:
-        """Oldest first. Raises PaddockError when a part of them cannot be read."""
+    async def _asked_time(self) -> int:
+        """The market's time as it is known; the venue is asked while the feed has heard nothing."""
         now = max(self.processor.normaliser.newest, self.market_time)
-        if now <= 0:  # asked for before the feed has heard anything
+        if now <= 0:
             now, _ = await self._rest.market_time()
-        return await self.history.newest_closed(symbol, timeframe, limit, now)
+        return now
 
     async def _wait_until_caught_up(self) -> None:
         try:

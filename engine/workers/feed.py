@@ -86,7 +86,7 @@ class FeedWorker:
                 settings.name, settings.feed, self._venue, self._publish, clock, self._make_sources, past,
                 settings.sessions,
             )  # fmt: skip
-            self._indicators = LiveIndicators(feed.newest_closed, self._say, day_start)
+            self._indicators = LiveIndicators(feed.history.newest_closed, self._say, day_start)
             self._following = Following(feed, self._indicators)
             spare_the_living(50_000, 20, 50)
             try:

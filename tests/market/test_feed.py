@@ -78,6 +78,17 @@ async def test_seconds_are_warm_at_once_from_the_recent_trades() -> None:
         assert sum(not bar.closed for bar in reply.bars) <= 1
 
 
+async def test_history_that_is_asked_for_before_the_feed_has_heard_anything_is_the_venues() -> None:
+    async with exchange() as server:
+        found = Running(VenueAddress.local(server.url, "key", "secret"))
+        reply = await history(found, "SPY", Timeframe.MINUTE_1, 20)
+        assert (reply.error, len(reply.bars)) == ("", 20)
+        await found.feed.close()
+    late = Running(VenueAddress.local(server.url, "key", "secret"))
+    assert "cannot be read" in (await history(late, "SPY", Timeframe.MINUTE_1, 20)).error
+    await late.feed.close()
+
+
 async def test_a_symbol_nobody_knows_is_told_and_hurts_no_other() -> None:
     async with exchange(speed=10) as server, running(server.url, "SPY", "NOSUCH") as found:
         await until(lambda: found.quotes().get("SPY"))

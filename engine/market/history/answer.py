@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from engine.domain.errors import PaddockError, UnavailableError
 from engine.domain.market import Bar, Timeframe, is_crypto
@@ -21,37 +21,43 @@ STEP = 3
 
 
 class History:
-    def __init__(self, past: BarHistory, candles: Mapping[str, Candles]) -> None:
+    def __init__(
+        self, past: BarHistory, candles: Mapping[str, Candles], market_time: Callable[[], Awaitable[int]]
+    ) -> None:
+        """`market_time` tells the venue's time in int nanoseconds UTC, or raises PaddockError."""
         self._past = past
         self._candles = candles
+        self._market_time = market_time
 
-    async def answer(self, request: HistoryRequest, now: int) -> HistoryReply:
-        """`now` is the venue's time. Never raises: the reply says what went wrong."""
+    async def answer(self, request: HistoryRequest) -> HistoryReply:
+        """Never raises: the reply says what went wrong."""
         try:
-            bars, error = await self._bars(request, now), ""
+            bars, error = await self._bars(request), ""
         except PaddockError as problem:
             bars, error = [], problem.message
         return HistoryReply(
             request_id=request.request_id, symbol=request.symbol, timeframe=request.timeframe, bars=bars, error=error
         )
 
-    async def _bars(self, request: HistoryRequest, now: int) -> list[Bar]:
+    async def _bars(self, request: HistoryRequest) -> list[Bar]:
         limit = min(max(request.limit, 1), MOST)
         own = self._candles.get(request.symbol)
         if request.timeframe is Timeframe.SECOND_1:
             return list(own.seconds.bars.values())[-limit:] if own is not None else []
-        found = await self.newest_closed(request.symbol, request.timeframe, limit, now)
+        found = await self.newest_closed(request.symbol, request.timeframe, limit)
         joined = {bar.timestamp: bar for bar in found}
         if own is not None:
             joined.update(_own(own, request.timeframe, found))
         return [joined[timestamp] for timestamp in sorted(joined)][-limit:]
 
-    async def newest_closed(self, symbol: str, timeframe: Timeframe, limit: int, now: int) -> list[Bar]:
-        """The newest `limit` that have ended at `now`, the venue's time, oldest first; fewer where there are no more.
+    async def newest_closed(self, symbol: str, timeframe: Timeframe, limit: int) -> list[Bar]:
+        """The newest `limit` that have ended by the venue's time, oldest first; fewer where there are no more.
 
         Looks back further step by step, because nights, weekends and quiet minutes have no bars. Raises
-        UnavailableError when a part of the time cannot be read: a gap would make every average over it wrong.
+        UnavailableError when a part of the time cannot be read: a gap would make every average over it wrong; and
+        PaddockError when the venue does not tell its time.
         """
+        now = await self._market_time()
         length = timeframe.nanoseconds
         farthest = limit * length * (1 if is_crypto(symbol) else STOCK_STRETCH) + WEEKEND
         reach = min(limit * length + FIRST_LOOK, farthest)

@@ -214,7 +214,7 @@ async def test_beside_a_feed_on_the_exchange_they_are_those_of_the_venues_own_mi
         await found.feed._wait_until_caught_up()  # before that its first minute may lack prints, and is revised
         said: list[Indicators] = []
         live = LiveIndicators(
-            found.feed.newest_closed,
+            found.feed.history.newest_closed,
             lambda _, message: said.append(message),
             day_start,  # type: ignore[arg-type]
         )
@@ -235,7 +235,7 @@ async def test_beside_a_feed_on_the_exchange_they_are_those_of_the_venues_own_mi
         newest = {values.timestamp: values for message in said for values in message.values}
         first = min(newest)
         now, _ = await found.feed._rest.market_time()
-        bars = await found.feed.newest_closed("SPY", M1, 2_000)
+        bars = await found.feed.history.newest_closed("SPY", M1, 2_000)
         whole = expected([bar for bar in bars if bar.timestamp <= max(newest)], IndicatorParameters())
         assert now > first
         for at in sorted(newest)[:2]:
