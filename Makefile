@@ -6,7 +6,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ARGS ?=
 # One more than there are cores, because many tests wait for processes and clocks; a file's tests stay together.
-AT_ONCE := -n $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 ))) --dist loadfile --no-loadscope-reorder
+# A test process that dies ends the run with the test's name: with another in its place xdist waits for ever.
+AT_ONCE := --max-worker-restart=0 -n $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 ))) --dist loadfile --no-loadscope-reorder
 # Twelve workers under two hundred faults, and a loop that may not stall meanwhile: nothing else beside it.
 ALONE := tests/faults/test_children.py
 
