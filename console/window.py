@@ -130,14 +130,17 @@ class Window(QMainWindow):
         self.times_changed.emit()
 
     async def save_pictures(self, folder: Path) -> None:
-        """One PNG for each tab, named after its panel, taken when it has had time to fill."""
+        """One PNG for each tab, named after its panel, taken when it has had time to fill. Packed in a thread, because
+        what the loop waits for is in the next picture.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         for position in range(self.tabs.count()):
             self.tabs.setCurrentIndex(position)
             await asyncio.sleep(SETTLE)
             panel = self.tabs.currentWidget()
             if panel is not None:
-                self.grab().save(str(folder / f"{panel.objectName()}.png"))
+                image = self.grab().toImage()
+                await asyncio.to_thread(image.save, str(folder / f"{panel.objectName()}.png"))
 
     def leave(self) -> None:
         """Close for good."""

@@ -47,6 +47,7 @@ class Trading(Panel):
         self._loaded = False
         self._loading = 0
         self._new_fills = self.views.fills.reader()
+        self._new_orders, self._open_orders = self.views.orders.reader(), 0
         self._closing = Once()
         self.ticket = OrderTicket(control, tasks, notify)
         self.ticket.setFixedWidth(250)
@@ -78,19 +79,29 @@ class Trading(Panel):
         if any(fill.symbol == self._symbol for fill in changed.values()):
             self._draw_fills()
         self._show_last()
+        self._count()
 
     def tick(self) -> None:
         self.ticket.tick()
         self._show_indicators()
         self._say_why_quiet()
-        open_orders = sum(order.is_open for order in self.views.orders)
-        for position, (name, count) in enumerate(
-            (("Positions", len(self.views.positions)), ("Orders", open_orders), ("Fills", len(self.views.fills)))
-        ):
-            self._tabs.setTabText(position, f"{name} {count}")
-        unequal = sum(balance.verdict != "equal" for balance in self.views.balance)
-        self._tabs.setTabText(3, f"Balance: {unequal} unequal" if unequal else "Balance")
         self._enable()
+
+    def _count(self) -> None:
+        """On the tabs, together with the rows: a count that is behind them looks like a position that is lost."""
+        if self._new_orders.changed:
+            self._new_orders.drain()
+            self._open_orders = sum(order.is_open for order in self.views.orders)
+        unequal = sum(balance.verdict != "equal" for balance in self.views.balance)
+        titles = (
+            f"Positions {len(self.views.positions)}",
+            f"Orders {self._open_orders}",
+            f"Fills {len(self.views.fills)}",
+            f"Balance: {unequal} unequal" if unequal else "Balance",
+        )
+        for position, title in enumerate(titles):
+            if self._tabs.tabText(position) != title:
+                self._tabs.setTabText(position, title)
 
     def _enable(self) -> None:
         self._orders.enable()
