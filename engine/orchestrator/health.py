@@ -140,7 +140,7 @@ def write_revisions(table: Table[HealthRow], market: MarketMemory, bots: Iterabl
         return
     signals = sum(bot.revised for bot in bots)
     last = f"last {bar.symbol} {bar.timeframe} of {clock(bar.timestamp)}, revision {bar.revision}"
-    detail = f"{market.revised:,} bars corrected, which would change {signals:,} signals; {last}"
+    detail = f"bars corrected: {market.revised:,}; signals that would change: {signals:,}; {last}"
     _put(table, "bar revisions", "good", detail, now)
 
 

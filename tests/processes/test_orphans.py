@@ -20,12 +20,7 @@ from tests.waiting import until
 
 
 async def test_what_a_child_started_goes_with_it(stage: Stage) -> None:
-    stage.add("family")
-    await stage.supervisor.start(["child"])
-    await stage.reaches(ProcessState.RUNNING)
-    grandchild = psutil.Process(int(stage.row().detail))
-    os.kill(stage.row().pid, signal.SIGKILL)
-    await stage.reaches(ProcessState.BACKOFF)
+    grandchild = await _killed_before(stage, "family")
     async with asyncio.timeout(10):
         with contextlib.suppress(psutil.NoSuchProcess):
             while grandchild.status() != psutil.STATUS_ZOMBIE:
@@ -36,12 +31,7 @@ async def test_what_a_child_started_goes_with_it(stage: Stage) -> None:
 async def test_a_grandchild_that_left_the_group_does_not_hide_the_end_and_ends_with_its_own_parent(
     stage: Stage,
 ) -> None:
-    stage.add("detached")
-    await stage.supervisor.start(["child"])
-    await stage.reaches(ProcessState.RUNNING)
-    first = psutil.Process(int(stage.row().detail))
-    os.kill(stage.row().pid, signal.SIGKILL)
-    await stage.reaches(ProcessState.BACKOFF)
+    first = await _killed_before(stage, "detached")
     assert ProcessState.UNRESPONSIVE not in stage.states()
     await stage.reaches(ProcessState.RUNNING)
     await until(lambda: not _runs(first), ORPHANS_LAST)
@@ -49,6 +39,17 @@ async def test_a_grandchild_that_left_the_group_does_not_hide_the_end_and_ends_w
     assert _runs(second), "what belongs to the life that followed is left alone"
     await stage.supervisor.stop(["child"])
     await until(lambda: not _runs(second), ORPHANS_LAST)
+
+
+async def _killed_before(stage: Stage, kind: str) -> psutil.Process:
+    """A process that a child of that kind had started when it was killed."""
+    stage.add(kind)
+    await stage.supervisor.start(["child"])
+    await stage.reaches(ProcessState.RUNNING)
+    started = psutil.Process(int(stage.row().detail))
+    os.kill(stage.row().pid, signal.SIGKILL)
+    await stage.reaches(ProcessState.BACKOFF)
+    return started
 
 
 def _runs(process: psutil.Process) -> bool:
