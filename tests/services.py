@@ -21,6 +21,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.kafka_groups import followers_first
+
 REQUIRED = os.environ.get("PADDOCK_REQUIRE_SERVICES") == "1"
 LONGEST_START = 20.0
 REMEDY = "install it with scripts/system-packages --servers"
@@ -295,8 +297,9 @@ def redis_server(tmp_path: Path) -> Iterator[Redis]:
 @pytest.fixture
 def kafka_cluster() -> Iterator[Kafka]:
     server = Kafka()
-    for _ in _served(server, None):
-        yield server
+    with followers_first():
+        for _ in _served(server, None):
+            yield server
 
 
 @pytest.fixture(scope="session")

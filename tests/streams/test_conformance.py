@@ -104,15 +104,15 @@ async def test_the_readers_of_a_group_share_and_each_message_goes_to_one(way: Wa
     readers = [Reader(reading.subscribe([MINUTES], "share"), acks=True) for reading in (first, second)]
     alone = Reader(sender.subscribe([MINUTES], "alone"), acks=True)
 
-    def speak() -> None:
-        sender.publish(MINUTES, Watch(add=["0"]))
-
-    everybody = lambda: all(reader.seen for reader in (*readers, alone))  # noqa: E731
     senders = [sender, *[await way.transport(f"sender-{number}") for number in range(4)]]
-    await until(everybody, lambda: [one.publish(MINUTES, Watch(add=["0"])) for one in senders] and None, GROUP_LONGEST)
-    for number in range(1, 501):
+
+    def speak(number: int = 0) -> None:
         for one in senders:
             one.publish(MINUTES, Watch(add=[str(number)]))
+
+    await until(lambda: all(reader.seen for reader in (*readers, alone)), speak, GROUP_LONGEST)
+    for number in range(1, 501):
+        speak(number)
     names = [f"sender-{number}" for number in range(4)]
     for name in ("sender", *names):
         await until(lambda name=name: 500 in alone.numbers(name))  # type: ignore[misc]
