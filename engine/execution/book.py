@@ -33,6 +33,8 @@ class OrderBook:
         self._filled: dict[str, Decimal] = {}
         self._value: dict[str, Decimal] = {}
         self._orphans: dict[str, list[VenueFill]] = {}
+        self._strays: dict[str, list[Fill]] = {}
+        """Fills of orders that are taken for somebody else's, by client order id."""
         self._open: dict[str, Order] = {}
         self._open_in: dict[str, dict[str, Order]] = {}
         self._slices: dict[str, list[Order]] = {}
@@ -54,6 +56,7 @@ class OrderBook:
         for fill in fills:
             self._executions.add(fill.execution_id)
             self._count(fill)
+            self._note_stray(fill)
 
     def add(self, order: Order) -> None:
         self._orders[order.client_order_id] = order
@@ -150,12 +153,11 @@ class OrderBook:
             join(leg, parent)
             self.add(leg)
             return leg
-        if leg.leg_of:
+        if leg.leg_of and leg.foreign == parent.foreign:
             return self.take_order(said, now)
         self.take_order(said, now)
-        if leg.foreign and not parent.foreign:
-            # What it filled while nobody knew whose it is stays where it was booked.
-            leg.adopted_at = leg.told_at
+        if not parent.foreign:
+            leg.adopted_at = (leg.adopted_at or leg.told_at) if parent.adopted_at else 0
         join(leg, parent)
         self.families.note(leg)
         self.note(leg)
@@ -203,6 +205,7 @@ class OrderBook:
             sleeve=EXTERNAL_SLEEVE if order.adopted_at and said.timestamp <= order.adopted_at else order.sleeve,
         )
         self._count(fill)
+        self._note_stray(fill)
         known = self._filled[order.client_order_id]
         if known >= order.filled_quantity:
             order.filled_quantity = known
@@ -221,6 +224,12 @@ class OrderBook:
     def claim_orphans(self, venue_order_id: str) -> list[VenueFill]:
         return self._orphans.pop(venue_order_id, [])
 
+    def claim_strays(self, order: Order) -> list[Fill]:
+        """What was booked to another sleeve before `order` was recognised as one of ours; told once."""
+        if order.foreign or order.adopted_at:
+            return []
+        return [fill for fill in self._strays.pop(order.client_order_id, ()) if fill.sleeve != order.sleeve]
+
     def missing_fills(self) -> list[Order]:
         """Orders of which the venue says that more was filled than we have executions of."""
         return [order for order in self._orders.values() if order.filled_quantity > self.filled(order)]
@@ -235,12 +244,12 @@ class OrderBook:
 
     def _recognise(self, order: Order, said: VenueOrder) -> None:
         """Somebody else's order, or one that was adopted as such, turns out to have taken the place of one of ours, which
-        the venue had not told of before. What was booked of it meanwhile stays where it is.
+        the venue had not told of before.
         """
         old = self.by_venue_id(said.replaces) if said.replaces and (order.foreign or order.adopted_at) else None
         if old is not None and not old.foreign and (order.sleeve, order.replaces) != (old.sleeve, old.client_order_id):
             succeed(order, old)
-            order.adopted_at = order.told_at if self.filled(order) else 0
+            order.adopted_at = 0
             self.families.note(order)
             self.note(order)
 
@@ -267,6 +276,11 @@ class OrderBook:
         self._filled[key] = self._filled.get(key, Decimal(0)) + fill.quantity
         self._value[key] = self._value.get(key, Decimal(0)) + fill.quantity * fill.price
 
+    def _note_stray(self, fill: Fill) -> None:
+        order = self._orders.get(fill.client_order_id)
+        if order is not None and (order.foreign or order.adopted_at):
+            self._strays.setdefault(fill.client_order_id, []).append(fill)
+
     def _note_slice(self, order: Order) -> None:
         if not order.parent_id:
             return
@@ -281,6 +295,7 @@ class OrderBook:
             if order.status.is_final:
                 del self._orders[key]
                 self._by_venue_id.pop(order.venue_order_id, None)
+                self._strays.pop(key, None)
                 self.families.forget(order)
                 return
 

@@ -12,7 +12,7 @@ from engine.broker.base import VenueBooking
 from engine.clock import Clock, IdFactory
 from engine.domain.errors import OrderError
 from engine.domain.orders import Fill
-from engine.domain.portfolio import Booking, Position
+from engine.domain.portfolio import Booking, BookingPart, Position
 from engine.execution.book import OrderBook
 from engine.portfolio.bookings import TRANSFER, parts_of, transfer_parts
 from engine.portfolio.positions import EXTERNAL_SLEEVE, Positions
@@ -175,12 +175,36 @@ class Bookkeeper:
             after_fills=self.fills,
         )
 
+    def move(self, fills: Sequence[Fill], sleeve: str) -> list[Fact]:
+        """Take these out of the sleeves they were booked to and into `sleeve`, each at its price, as if it had been booked
+        there. The facts are to be written in one commit with what shows that they belong there.
+        """
+        found = [self._moved(fill, sleeve) for fill in fills]
+        for booking in found:
+            self._apply(booking)
+        return [_fact(booking) for booking in found]
+
+    def _moved(self, fill: Fill, sleeve: str) -> Booking:
+        signed = fill.quantity * fill.side.sign
+        return Booking(
+            booking_id=f"moved-{fill.execution_id}",
+            kind=TRANSFER,
+            symbol=fill.symbol,
+            timestamp=self._clock.now(),
+            parts=(
+                BookingPart(sleeve=fill.sleeve, quantity=-signed, price=fill.price),
+                BookingPart(sleeve=sleeve, quantity=signed, price=fill.price),
+            ),
+            after_fills=self.fills,
+        )
+
     def _book_waiting(self, until: int | None) -> None:
         while self._waiting and (until is None or self._waiting[0].after_fills <= until):
             booking = self._waiting.pop(0)
             if booking.kind == TRANSFER and not self._external_known:
-                # What is outside is not journalled: the venue tells it again, less what was given away.
-                parts = tuple(part for part in booking.parts if part.sleeve != EXTERNAL_SLEEVE)
+                # What is outside is not journalled, but for fills (moved at their price): the venue tells it again,
+                # less what was given away.
+                parts = tuple(part for part in booking.parts if part.sleeve != EXTERNAL_SLEEVE or part.price)
                 booking = msgspec.structs.replace(booking, parts=parts)
             self._positions.book(booking)
             if booking.kind != TRANSFER:

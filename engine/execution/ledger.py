@@ -106,9 +106,12 @@ class Ledger:
             self.take_fill(fill)
 
     def _tell(self, changed: Order) -> None:
-        """Write it down and announce it, with the exits that moved because of it."""
+        """Write it down and announce it, with the exits that moved because of it. What it filled while it was taken for
+        somebody else's goes to the sleeve that it turns out to be of.
+        """
         for order in (changed, *self.book.inherit(changed)):
-            self.behind.write(order)
+            moved = self.bookings.move(self.book.claim_strays(order), order.sleeve)
+            self.behind.write(*moved, order)
             self._announce(order)
 
     def take_fill(self, said: VenueFill) -> None:

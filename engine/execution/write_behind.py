@@ -8,20 +8,21 @@ from collections.abc import Callable
 
 from engine.domain.orders import Fill, Order
 from engine.storage.journal import Journal
+from engine.storage.trail import Entry, Fact
 
 log = logging.getLogger(__name__)
 
 AGAIN = 1.0
 """Seconds after which what the disk refused is tried again."""
 
-_Key = tuple[type[Order | Fill], str]
+_Key = tuple[type[Entry], str]
 
 
 class _Refusal:
-    """`fill` is None for an order, which is written as it is by then."""
+    """`entry` is None for an order, which is written as it is by then."""
 
-    def __init__(self, fill: Fill | None) -> None:
-        self.fill = fill
+    def __init__(self, entry: Fill | Fact | None) -> None:
+        self.entry = entry
 
 
 class WriteBehind:
@@ -34,10 +35,10 @@ class WriteBehind:
         self._trying = False
 
     def __len__(self) -> int:
-        """Orders and fills that the disk has refused so far."""
+        """Entries that the disk has refused so far."""
         return len(self._refused)
 
-    def write(self, *entries: Order | Fill) -> None:
+    def write(self, *entries: Entry) -> None:
         """All or none of them, durable some time later, and not before what the disk has refused so far."""
 
         def written(done: asyncio.Future[None]) -> None:
@@ -49,7 +50,7 @@ class WriteBehind:
         else:
             self._journal.append_soon(*entries).add_done_callback(written)
 
-    async def append(self, *entries: Order | Fill) -> None:
+    async def append(self, *entries: Entry) -> None:
         """Durable on return, and before them what the disk has refused so far: an order must not be sent that changes one
         of which only the memory knows. Raises OrderError; then none of it is there.
         """
@@ -57,7 +58,7 @@ class WriteBehind:
         await self._journal.append(*self._as_they_are(refused), *entries)
         self._is_written(refused)
 
-    def _refuse(self, entries: tuple[Order | Fill, ...], error: BaseException) -> None:
+    def _refuse(self, entries: tuple[Entry, ...], error: BaseException) -> None:
         if self._journal.is_closed:
             log.error("%s", error)
             return
@@ -68,12 +69,14 @@ class WriteBehind:
             self._trying = True
             asyncio.get_running_loop().call_later(AGAIN, self._write_again)
 
-    def _keep(self, entries: tuple[Order | Fill, ...]) -> None:
+    def _keep(self, entries: tuple[Entry, ...]) -> None:
         for entry in entries:
-            if isinstance(entry, Fill):
+            if isinstance(entry, Order):
+                self._refused[Order, entry.client_order_id] = _Refusal(None)
+            elif isinstance(entry, Fill):
                 self._refused[Fill, entry.execution_id] = _Refusal(entry)
             else:
-                self._refused[Order, entry.client_order_id] = _Refusal(None)
+                self._refused[Fact, entry.key] = _Refusal(entry)
 
     def _write_again(self) -> None:
         """All that waits, in one commit; what is told meanwhile waits behind it."""
@@ -96,7 +99,7 @@ class WriteBehind:
             if self._refused.get(key) is refusal:  # not refused again meanwhile
                 del self._refused[key]
 
-    def _as_they_are(self, refused: dict[_Key, _Refusal]) -> list[Order | Fill]:
+    def _as_they_are(self, refused: dict[_Key, _Refusal]) -> list[Entry]:
         """By now; without orders that were forgotten meanwhile."""
-        found = (refusal.fill or self._newest(key) for (_, key), refusal in refused.items())
+        found = (refusal.entry or self._newest(key) for (_, key), refusal in refused.items())
         return [entry for entry in found if entry is not None]

@@ -16,7 +16,6 @@ from engine.domain.errors import OrderError
 from engine.domain.orders import Order, OrderChanges, OrderStatus, OrderType, Side, TimeInForce
 from engine.execution.adoption import PREFIX
 from engine.portfolio.positions import EXTERNAL_SLEEVE
-from tests.execution.conftest import buy
 from tests.execution.scripted_venue import ScriptedDesk, ScriptedVenue, SkippingClock
 
 KEY = "somebody-else"
@@ -132,30 +131,6 @@ async def test_by_configuration_every_foreign_order_is_adopted_when_it_is_seen(t
     order = desk.core.ledger.book.get(KEY)
     assert order is not None
     assert (order.status, order.sleeve, held(desk, "manual")) == (OrderStatus.FILLED, "manual", 10)
-    await desk.close()
-
-
-async def test_what_took_the_place_of_our_order_is_no_longer_the_adopters_once_that_is_known(tmp_path: Path) -> None:
-    """Somebody changed ours at the venue before we had heard that it had arrived; the new one was adopted meanwhile."""
-    clock = SkippingClock()
-    venue = ScriptedVenue(clock)
-    desk = ScriptedDesk(venue, clock, tmp_path / "orders.db", adopt_into="found")
-    await desk.open()
-    venue.answers.append("late")
-    placed = await desk.core.place(buy(5, sleeve="swing", limit="90"))
-    venue.arrive()
-    arrived = venue.orders[placed.client_order_id]
-    venue.change(arrived.venue_order_id, elsewhere())
-    new = venue.news.pop()
-    venue.news.clear()
-    desk.core.on_trade_update(new)
-    adopted = desk.core.ledger.book.get(KEY)
-    assert adopted is not None and adopted.sleeve == "found"
-    await desk.core.poll_orders()
-    venue.fill(KEY, Decimal(5))
-    desk.hear()
-    assert (adopted.sleeve, adopted.replaces) == ("swing", placed.client_order_id)
-    assert (held(desk, "swing"), held(desk, "found")) == (5, 0)
     await desk.close()
 
 

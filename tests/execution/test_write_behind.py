@@ -15,6 +15,7 @@ from engine.domain.orders import Order, OrderType, Side, TimeInForce
 from engine.execution import write_behind
 from engine.execution.write_behind import WriteBehind
 from engine.storage.journal import Journal, open_journal
+from engine.storage.trail import Fact
 from tests.waiting import until
 
 LONG = "x" * 100_000
@@ -89,3 +90,25 @@ async def test_the_disk_holds_what_was_told_in_its_sequence(journal: Journal, tm
     with sqlite3.connect(tmp_path / "orders.db") as reader:
         assert reader.execute("SELECT key FROM trail ORDER BY number").fetchall() == [("exit",), ("sibling",)]
     reader.close()
+
+
+async def test_what_was_written_together_and_refused_is_written_in_one_commit(
+    journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(write_behind, "AGAIN", 0.01)
+    told = order("exit", LONG)
+    behind = WriteBehind(journal, {"exit": told}.get)
+    commits: list[list[str]] = []
+    put = journal._writer.put
+    monkeypatch.setattr(
+        journal._writer, "put", lambda work: (commits.append([row.key for row in work.rows]), put(work))
+    )
+    with full(journal._database):
+        behind.write(Fact("booking/moved", "{}"), told)
+        await until(lambda: len(behind) == 2)
+    await until(lambda: len(behind) == 0)
+    assert commits[0] == commits[-1] == ["booking/moved", "exit"]
+    await journal.close()
+    again, recovered = open_journal(tmp_path / "orders.db")
+    await again.close()
+    assert recovered.facts == {"booking/moved": "{}"}
