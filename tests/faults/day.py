@@ -15,11 +15,12 @@ from engine.control import EmergencyReport
 from engine.domain.events import TradingState
 from tests.faults.auditor import Audit, audit, audit_journal
 from tests.faults.happenings import Happenings, quick_auction, sessions
-from tests.faults.life import Life, scratch_folder
+from tests.faults.life import Life
 from tests.faults.network import Network
 from tests.faults.outsider import Outsider
 from tests.faults.people import FOUND, People
 from tests.faults.plan import Fault, FaultPlan
+from tests.faults.scratch import scratch_folder
 from tests.faults.venue import VirtualVenue
 from tests.faults.virtual import VirtualClock, VirtualLoop
 from tests.faults.watch import Watch

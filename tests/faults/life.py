@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import tempfile
 from collections import deque
 from collections.abc import Callable
 from decimal import Decimal
@@ -42,6 +41,7 @@ from engine.storage.writer import Commit, Work
 from engine.views import Views
 from tests.faults.network import ADDRESS, Network
 from tests.faults.plan import Fault, FaultPlan
+from tests.faults.scratch import SHM
 from tests.faults.venue import SYMBOLS
 from tests.faults.virtual import VirtualClock, VirtualLoop
 from tests.faults.watch import Watch
@@ -56,14 +56,8 @@ SHORT = {"bot-a": False, "bot-b": True}
 SNAPSHOT_EVERY = 7.0
 SELDOM = {"display": 10.0, "account": 6.0, "market clock": 15.0}
 """Seconds between two runs of each."""
-SHM = Path("/dev/shm")
 _settings = functools.cache(lambda: Settings(data=SHM))
 """Read once: it costs as much as some of the shorter lives."""
-
-
-def scratch_folder() -> tempfile.TemporaryDirectory[str]:
-    """In memory where there is such a file system: what is tested is not the disk."""
-    return tempfile.TemporaryDirectory(dir=SHM if SHM.is_dir() else None)
 
 
 class Written(msgspec.Struct):

@@ -28,6 +28,7 @@ from engine.views import ProcessRow
 from tests.faults.children.auditor import Auditor, marked, runs
 from tests.faults.children.stalls import StallWatch
 from tests.faults.children.unruly import LEAK_BYTES, Settings
+from tests.faults.scratch import scratch_folder
 
 WORKERS = 12
 RESERVED = range(64, 79)
@@ -221,6 +222,11 @@ def choose(chance: random.Random) -> str:
 
 async def run(faults: int, seed: int, folder: Path, heartbeat_timeout: float = HEARTBEAT_TIMEOUT) -> Report:
     """Needs the event loop for itself, and a longer `heartbeat_timeout` (seconds) on a busy computer. All workers are struck at the same time, each by one fault after another."""
+    with scratch_folder() as orders:  # written from the loop whose stalls are watched
+        return await _run(faults, seed, folder, Path(orders), heartbeat_timeout)
+
+
+async def _run(faults: int, seed: int, folder: Path, orders: Path, heartbeat_timeout: float) -> Report:
     began = time.perf_counter()
     table: Table[ProcessRow] = Table()
     auditor, stalls, struck, ends = Auditor(table), StallWatch(), Counter[str](), Counter[str]()
@@ -240,7 +246,7 @@ async def run(faults: int, seed: int, folder: Path, heartbeat_timeout: float = H
     supervisor = Supervisor(table, SystemClock(), log_folder=folder / "logs", on_event=hear, seed=seed)
     for number in range(WORKERS):
         name = f"worker-{number}"
-        targets[name] = Target(name, supervisor, table, folder)
+        targets[name] = Target(name, supervisor, table, orders)
         supervisor.add(spec_of(targets[name], heartbeat_timeout))
     await supervisor.start_all()
     watching = [asyncio.create_task(auditor.run(supervisor)), asyncio.create_task(stalls.run())]
