@@ -75,7 +75,7 @@ def position_columns() -> list[Column[PositionRow]]:
         Column("P&L", lambda r: format.signed(r.unrealised), lambda r: r.unrealised,
                tone=lambda r: format.tone(r.unrealised), width=96, right=True),
         Column("P&L %", lambda r: format.percent(share(r), sign=True), share,
-               tone=lambda r: format.tone(r.unrealised), width=70, right=True),
+               tone=lambda r: format.tone(100 * share(r)), width=70, right=True),
         Column("Weight", lambda r: format.percent(r.weight, 1), lambda r: r.weight, width=70, right=True),
         Column("Realised", lambda r: format.signed(r.realised), lambda r: r.realised,
                tone=lambda r: format.tone(r.realised), width=92, right=True),

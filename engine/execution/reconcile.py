@@ -15,7 +15,7 @@ import msgspec
 from engine.broker.base import Broker
 from engine.clock import Clock
 from engine.domain.market import NANOSECONDS
-from engine.domain.orders import Order, OrderStatus
+from engine.domain.orders import Order, OrderStatus, Role
 from engine.execution.ledger import Ledger
 from engine.execution.succession import can_still_come, line_of
 from engine.portfolio.bookings import KINDS
@@ -99,6 +99,14 @@ class Reconciler:
             if said is not None:
                 self._ledger.take_order(said)
             self._look_again(order)
+
+    async def siblings(self, order: Order) -> None:
+        """Ask for the other exits of its group. Raises as `exits` does."""
+        book = self._ledger.book
+        root = book.get(order.leg_of) or order
+        for other in (root, *book.families.legs(root)):
+            if other is not order and other.is_open and other.role is not Role.NONE:
+                await self._ask(other)
 
     async def follow(self, venue_order_id: str) -> None:
         """Take in what took the place of an order. Raises as `exits` does; the next round tries again until it is known."""

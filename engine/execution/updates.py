@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.broker.base import TradeUpdate, VenueOrder
+from engine.domain.orders import Order, Role
 from engine.execution.adoption import Adoption
 from engine.execution.alarms import Alarms
 from engine.execution.background import Background
@@ -27,6 +28,8 @@ class Updates:
         self._adoption = adoption
         self._alarms = alarms
         self._background = background
+        self._shrinking: set[str] = set()
+        """Orders whose exits are about to be asked for."""
 
     def take(self, update: TradeUpdate) -> None:
         said = update.order
@@ -42,7 +45,19 @@ class Updates:
         self._adoption.catch_up([order])
         if update.event == "order_replace_rejected":
             self._alarms.not_replaced(order, said.reject_reason or "the venue refused the change.")
+        if update.fill is not None and order.is_open and order.role is not Role.NONE:
+            self._look_at_siblings(order)
         self._follow(said)
+
+    def _look_at_siblings(self, order: Order) -> None:
+        """Of two exits the venue makes one smaller as the other fills, and tells nobody. Many fills, one question."""
+        if (group := order.leg_of or order.client_order_id) not in self._shrinking:
+            self._shrinking.add(group)
+            self._background.spawn(self._ask_siblings(order, group), "siblings")
+
+    async def _ask_siblings(self, order: Order, group: str) -> None:
+        self._shrinking.discard(group)
+        await self._reconciler.siblings(order)
 
     def _follow(self, said: VenueOrder) -> None:
         """Replaced by one that we have not seen: somebody changed it at the venue, or its news was lost."""

@@ -91,7 +91,9 @@ class Projection:
         )
         if news:
             verb = "bought" if fill.side.value == "buy" else "sold"
-            self.activity("fill", f"{fill.sleeve} {verb} {fill.quantity:f} {fill.symbol} at {fill.price:f}")
+            self.activity(
+                "fill", f"{fill.sleeve} {verb} {fill.quantity:f} {fill.symbol} at {_price(float(fill.price))}"
+            )
         self._change_bot(fill.sleeve, fills=1)
 
     def signal(self, signal: Signal) -> None:
@@ -99,7 +101,7 @@ class Projection:
         if row is None:
             return
         wanted = f"{signal.weight:+.0%}" if signal.weight else "flat"
-        text = f"{signal.symbol} {wanted} at {signal.price:,.2f}"
+        text = f"{signal.symbol} {wanted} at {_price(signal.price)}"
         changed = msgspec.structs.replace(
             row,
             signals=row.signals + 1,
@@ -223,3 +225,8 @@ class Projection:
 
 def _float(value: Decimal | None) -> float | None:
     return None if value is None else float(value)
+
+
+def _price(value: float) -> str:
+    """By tick size, as the tables show it: four decimals below a dollar, two above."""
+    return f"{value:,.4f}" if abs(value) < 1 else f"{value:,.2f}"

@@ -165,10 +165,7 @@ async def test_a_change_of_an_exit_that_was_never_written_down_does_not_stand_fo
     clock = SkippingClock()
     venue = ScriptedVenue(clock)
     first = ScriptedDesk(venue, clock, tmp_path / "orders.db")
-    await first.open()
-    placed = await first.core.place(with_exits())
-    first.hear()
-    parent = venue.orders[placed.client_order_id]
+    parent = await opened_with_exits(first)
     leg = add_exit(venue, parent)
     await first.core.ledger.save(
         Order(
@@ -196,10 +193,7 @@ async def test_an_exit_that_was_never_written_down_is_asked_for_though_its_sibli
     clock = SkippingClock()
     venue = ScriptedVenue(clock)
     first = ScriptedDesk(venue, clock, tmp_path / "orders.db")
-    await first.open()
-    placed = await first.core.place(with_exits())
-    first.hear()
-    parent = venue.orders[placed.client_order_id]
+    parent = await opened_with_exits(first)
     stop, profit = add_exit(venue, parent, OrderType.STOP), add_exit(venue, parent)
     first.core.ledger.take_order(msgspec.structs.replace(parent, legs=(profit,)))
     await first.close()
@@ -227,6 +221,30 @@ async def test_an_order_of_somebody_else_is_foreign_once_the_parent_has_told_its
         o.client_order_id: o.foreign for o in scripted.core.ledger.book if o.client_order_id != placed.client_order_id
     }
     assert found == {stop.client_order_id: False, profit.client_order_id: False, stranger.client_order_id: True}
+
+
+async def test_an_exit_becomes_smaller_as_soon_as_the_other_fills_in_part(scripted: ScriptedDesk) -> None:
+    """The venue tells of the fill alone; until the next list ten seconds would pass."""
+    placed = await scripted.core.place(with_exits())
+    scripted.hear()
+    parent = scripted.venue.orders[placed.client_order_id]
+    stop, profit = add_exit(scripted.venue, parent, OrderType.STOP), add_exit(scripted.venue, parent)
+    scripted.core.ledger.take_order(msgspec.structs.replace(parent, legs=(stop, profit)))
+    scripted.hear()
+    orders = scripted.venue.orders
+    orders[stop.client_order_id] = msgspec.structs.replace(orders[stop.client_order_id], quantity=Decimal(3))
+    scripted.venue.fill(profit.client_order_id, Decimal(1))
+    scripted.venue.fill(profit.client_order_id, Decimal(1))
+    scripted.hear()
+    book = scripted.core.ledger.book
+    await until(lambda: [leg.quantity for leg in book.families.legs(book.get(placed.client_order_id))] == [3, 5])
+
+
+async def opened_with_exits(desk: ScriptedDesk) -> VenueOrder:
+    await desk.open()
+    placed = await desk.core.place(with_exits())
+    desk.hear()
+    return desk.venue.orders[placed.client_order_id]
 
 
 def with_exits() -> OrderRequest:
