@@ -39,7 +39,11 @@ class RedisCarrier:
     name = "Redis"
     is_shared = True
 
-    def __init__(self, address: RedisAddress, namespace: str, sender: str, seal: Seal | None) -> None:
+    def __init__(
+        self, address: RedisAddress, namespace: str, sender: str, seal: Seal | None, reads_in_thread: bool = False
+    ) -> None:
+        """`reads_in_thread` under Qt, whose event loop is slow with sockets."""
+        self._reads_in_thread = reads_in_thread
         self.is_up = False
         self.connections = 0
         self.reason = "Redis has not answered yet."
@@ -71,8 +75,11 @@ class RedisCarrier:
         return
 
     def receive(self, topics: Sequence[str], group: str | None, take: Take, has_room: HasRoom) -> Receiver:
+        from engine.streams.redis_loop_reader import LoopReader
         from engine.streams.redis_readers import GroupReader, StreamReader
 
+        if group is None and not self._reads_in_thread:
+            return LoopReader(self._address, self._prefix, topics, take)
         if group is None:
             return StreamReader(self._address, self._prefix, topics, take)
         return GroupReader(self._address, self._prefix, topics, group, self._sender, take, has_room)

@@ -15,14 +15,13 @@ from engine.streams.base import HasRoom, Take, Token
 from engine.streams.kinds import Kind, kind_of
 from engine.streams.packing import complete, stream_of, unpack
 from engine.streams.redis import FIELD, RETRY_EVERY, open_client
+from engine.streams.redis_places import BLOCK_MS, COUNT, Places, id_before
 
 if TYPE_CHECKING:
     from redis import Redis
 
 log = logging.getLogger(__name__)
 
-BLOCK_MS = 200
-COUNT = 500
 ENTRIES_OF_GROUP = 100
 
 Entries = list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]]
@@ -64,8 +63,7 @@ class _Threads:
     def _beginning(self, client: Redis) -> bytes:
         """The id before all entries that were made since the subscription, by the server's own time."""
         seconds, micros = client.time()
-        age = self._clock.monotonic() - self._began
-        return b"%d-0" % max(0, int(seconds * 1e3 + micros / 1e3 - age * 1e3) - 1)
+        return id_before(seconds, micros, self._clock.monotonic() - self._began)
 
 
 class StreamReader(_Threads):
@@ -75,33 +73,29 @@ class StreamReader(_Threads):
         super().__init__(address)
         self._take = take
         self._topics = tuple(topics)
-        names = dict.fromkeys(stream_of(complete(topic)) for topic in topics)
-        self._channels = [prefix + name for name in names if kind_of(name) is Kind.LATEST]
-        self._last: dict[Any, Any] = {
-            (prefix + name).encode(): b"" for name in names if kind_of(name) is not Kind.LATEST
-        }
-        if self._last:
+        self._places = Places(prefix, topics, self._clock)
+        if self._places.last:
             self._start(self._read_streams)
-        if self._channels:
+        if self._places.channels:
             self._start(self._read_channels)
 
     async def ack(self, tokens: Sequence[Token]) -> None:
         return
 
     def _read_streams(self, client: Redis) -> None:
-        if not all(self._last.values()):
-            beginning = self._beginning(client)
-            self._last = {key: last or beginning for key, last in self._last.items()}
+        last: dict[Any, Any] = self._places.last
+        if not all(last.values()):
+            self._places.begin(*client.time())
         while not self._stopping.is_set():
-            found = cast(Entries, client.xread(self._last, COUNT, BLOCK_MS) or [])
+            found = cast(Entries, client.xread(last, COUNT, BLOCK_MS) or [])
             for key, entries in found:
                 for _, fields in entries:
                     self._take(unpack(fields.get(FIELD, b""), self._topics[0]), None, self)
-                self._last[key] = entries[-1][0]
+                last[key] = entries[-1][0]
 
     def _read_channels(self, client: Redis) -> None:
         with client.pubsub(ignore_subscribe_messages=True) as channels:  # type: ignore[no-untyped-call]
-            channels.subscribe(*self._channels)
+            channels.subscribe(*self._places.channels)
             while not self._stopping.is_set():
                 said = channels.get_message(timeout=BLOCK_MS / 1e3)
                 if said is not None:

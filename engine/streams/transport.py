@@ -195,14 +195,14 @@ def open_hub(address: HubAddress, sender: str, clock: Clock, reads_in_thread: bo
         return HubTransport(embedded, sender, clock)
     seal = Seal(sharing.keys, clock) if sharing.keys else None
     failover = Failover(sharing.hold_s, sharing.settle_s)
-    return HubTransport(embedded, sender, clock, shared_carrier(sharing, sender, seal), seal, failover)
+    return HubTransport(embedded, sender, clock, shared_carrier(sharing, sender, seal, reads_in_thread), seal, failover)
 
 
-def shared_carrier(sharing: Sharing, sender: str, seal: Seal | None) -> Carrier:
+def shared_carrier(sharing: Sharing, sender: str, seal: Seal | None, reads_in_thread: bool = False) -> Carrier:
     if sharing.redis is not None:
         from engine.streams.redis import RedisCarrier
 
-        return RedisCarrier(sharing.redis, sharing.namespace, sender, seal)
+        return RedisCarrier(sharing.redis, sharing.namespace, sender, seal, reads_in_thread)
     from engine.streams.kafka import KafkaCarrier
 
     assert sharing.kafka is not None

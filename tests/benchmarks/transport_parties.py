@@ -70,6 +70,12 @@ class Pace:
             room = int((time.perf_counter() - self._began) * job.per_second) - self.sent
         return max(0, min(room, job.count - self.sent, PIPELINE))
 
+    def pause(self) -> float:
+        """Seconds until there may be room; to look more often would take the processor from the readers."""
+        if not self._job.per_second:
+            return 0.0002
+        return max(self._began + (self.sent + 1) / self._job.per_second - time.perf_counter(), 0.0)
+
 
 class Found(msgspec.Struct):
     """What a reader saw of a run, and what it cost: `waits` in microseconds, `cpu_us` of processor time a message."""
@@ -88,7 +94,7 @@ async def drive(job: Job, received: Counter, send: Callable[[int], Any]) -> None
             pace.sent += number
             await asyncio.sleep(0)
         else:
-            await asyncio.sleep(0.0002)
+            await asyncio.sleep(pace.pause())
 
 
 def sender(job: Job, received: Counter, go: Any, answer: Any) -> None:

@@ -13,7 +13,7 @@ from engine.streams.address import HubAddress, KafkaAddress, RedisAddress, Shari
 from tests.services import Kafka, Redis
 from tests.streams.hub import Hub
 
-WAYS = ("zeromq", "zeromq in a thread", "redis", "kafka")
+WAYS = ("zeromq", "zeromq in a thread", "redis", "redis in a thread", "kafka")
 
 
 class Way(Hub):
@@ -64,7 +64,7 @@ async def running(way: Way) -> AsyncIterator[Way]:
 @pytest.fixture(params=WAYS)
 async def way(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Way]:
     sharing = None
-    if request.param == "redis":
+    if request.param.startswith("redis"):
         server: Redis = request.getfixturevalue("redis_server")
         sharing = Sharing(redis=RedisAddress(host="127.0.0.1", port=server.port, claim_after_s=1.0))
     elif request.param == "kafka":
