@@ -22,6 +22,7 @@ from engine.domain.portfolio import VenuePosition
 from engine.execution.book import OrderBook
 from engine.execution.flatten import Flattening
 from engine.execution.reconcile import Reconciler
+from engine.execution.still_held import StillHeld
 
 PHASE = 10.0
 """Seconds to wait for the cancels, and again for the closing orders."""
@@ -29,6 +30,7 @@ CANCEL_AGAIN = 1.0
 """Seconds after which what is still open is cancelled once more."""
 FIRST_PAUSE = 0.02
 LONGEST_PAUSE = 0.5
+ATTEMPTS = 2
 
 DOUBTFUL = {OrderStatus.INTENT, OrderStatus.SENT, OrderStatus.UNRESOLVED}
 """It is not known whether the venue has the order."""
@@ -90,12 +92,23 @@ class EmergencyStop:
             filled = {order.client_order_id: order.filled_quantity for order in self._book.open}
             positions = await self._until_known(self._flattening.held, "positions")
             if positions:
-                await self._close_all(positions)
-                positions = await self._until_none(self._flattening.held, "open positions")
+                positions = await self._close(positions)
             orders = await self._ask(self._broker.open_orders, "open orders")
             await self._hear_of_all()
             if unknown <= {order.client_order_id for order in self._doubtful()} and not self._more_filled(filled):
                 return orders, positions
+
+    async def _close(self, positions: Sequence[VenuePosition]) -> Sequence[VenuePosition] | None:
+        """What is left, None where the venue does not say. What closing cannot have led to is closed in its turn."""
+        left: Sequence[VenuePosition] | None = positions
+        for _ in range(ATTEMPTS):
+            await self._close_all(positions)
+            still = StillHeld(self._flattening.held, self._clock, positions)
+            left = await self._until_none(still.ask, "open positions")
+            positions = still.strange(left or ())
+            if not positions:
+                break
+        return left
 
     async def _hear_of_all(self) -> None:
         """Ask for the orders that the venue does not list and whose end we have not heard."""
@@ -267,5 +280,5 @@ def _words(error: PaddockError | TimeoutError) -> str:
 
 def _worded(position: VenuePosition) -> str:
     if position.quantity == 0:
-        return f"{position.symbol}, which the venue does not show and our fills do not see closed"
+        return f"{position.symbol}, which the venue does not show now and of which it is not sure that it is closed"
     return f"{position.quantity} {position.symbol}"

@@ -262,6 +262,33 @@ async def test_the_emergency_stop_does_not_believe_a_list_that_lags_behind_a_sal
     assert scripted.venue.held == {}
 
 
+async def test_the_emergency_stop_closes_what_a_split_makes_of_a_sale_and_does_not_believe_an_older_list(
+    scripted: ScriptedDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shares were joined while they were being sold, so one too many is sold. One list shows it, the next one is older."""
+    monkeypatch.setattr(flatten, "PAUSE", 0.0)
+    await scripted.core.place(buy(5, sleeve="bot"))
+    scripted.hear()
+
+    def answers() -> Iterator[None]:
+        yield
+        scripted.venue.elsewhere = {"SPY": Decimal(-1)}
+        yield
+        scripted.venue.elsewhere = {}
+        yield
+        scripted.venue.elsewhere = {"SPY": Decimal(-1)}
+        while True:
+            scripted.clock.skip(1.0)
+            yield
+
+    answer = answers()
+    scripted.venue.before_positions = lambda: next(answer, None)
+    report = await scripted.core.emergency_stop("test", flatten=True)
+    assert report.flat, report.steps
+    assert scripted.venue.held == {}
+    assert [(fill.side, fill.quantity) for fill in scripted.venue.executions[1:]] == [(Side.SELL, 5), (Side.BUY, 1)]
+
+
 async def test_attempts_that_overlap_close_a_position_once(scripted: ScriptedDesk) -> None:
     await scripted.core.place(buy(5, sleeve="bot"))
     scripted.hear()
