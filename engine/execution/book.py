@@ -34,7 +34,7 @@ class OrderBook:
         self._value: dict[str, Decimal] = {}
         self._orphans: dict[str, list[VenueFill]] = {}
         self._strays: dict[str, list[Fill]] = {}
-        """Fills of orders that are taken for somebody else's, by client order id."""
+        """Fills of orders that are taken for somebody else's, and of what took their place; by client order id."""
         self._open: dict[str, Order] = {}
         self._open_in: dict[str, dict[str, Order]] = {}
         self._slices: dict[str, list[Order]] = {}
@@ -164,9 +164,12 @@ class OrderBook:
         return leg
 
     def inherit(self, order: Order) -> list[Order]:
-        """Exits that have moved to another order, now that `order` has changed."""
+        """What goes along, now that `order` has changed: exits that have moved to another order; and, where it was
+        recognised as ours, what took its place meanwhile.
+        """
         old = self._orders.get(order.replaces)
         moved = self.families.inherit(order) + ([] if old is None else self.families.inherit(old))
+        moved += self._recognise_successors(order)
         for leg in moved:
             self.note(leg)
         return moved
@@ -228,7 +231,10 @@ class OrderBook:
         """What was booked to another sleeve before `order` was recognised as one of ours; told once."""
         if order.foreign or order.adopted_at:
             return []
-        return [fill for fill in self._strays.pop(order.client_order_id, ()) if fill.sleeve != order.sleeve]
+        found = [fill for fill in self._strays.get(order.client_order_id, ()) if fill.sleeve != order.sleeve]
+        if found:
+            del self._strays[order.client_order_id]
+        return found
 
     def missing_fills(self) -> list[Order]:
         """Orders of which the venue says that more was filled than we have executions of."""
@@ -252,6 +258,16 @@ class OrderBook:
             order.adopted_at = 0
             self.families.note(order)
             self.note(order)
+
+    def _recognise_successors(self, order: Order) -> list[Order]:
+        found: list[Order] = []
+        if order.foreign or order.adopted_at:
+            return found
+        for heir in self.families.successors(order):
+            if heir.foreign or heir.adopted_at or heir.sleeve != order.sleeve:
+                heir.sleeve, heir.foreign, heir.adopted_at = order.sleeve, False, 0
+                found += [heir, *self._recognise_successors(heir)]
+        return found
 
     def _may_be_exit(self, said: VenueOrder) -> bool:
         if said.client_order_id.startswith(self._prefix) or self.by_venue_id(said.replaces) is not None:
@@ -278,7 +294,9 @@ class OrderBook:
 
     def _note_stray(self, fill: Fill) -> None:
         order = self._orders.get(fill.client_order_id)
-        if order is not None and (order.foreign or order.adopted_at):
+        while order is not None and not (order.foreign or order.adopted_at):
+            order = self._orders.get(order.replaces)
+        if order is not None:
             self._strays.setdefault(fill.client_order_id, []).append(fill)
 
     def _note_slice(self, order: Order) -> None:

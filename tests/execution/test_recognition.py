@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.domain.orders import Order, OrderType, Side, TimeInForce
+from engine.domain.orders import Order, OrderChanges, OrderType, Side, TimeInForce
 from engine.domain.portfolio import Position
 from engine.portfolio.positions import EXTERNAL_SLEEVE
 from tests.execution.conftest import buy
@@ -106,4 +106,22 @@ async def test_what_it_filled_meanwhile_goes_to_the_bot_at_its_price_and_stays_t
     ]
     await changed.desk.core.poll_orders()
     assert changed.held("swing", taken_for) == [5, 0]
+    await changed.desk.close()
+
+
+async def test_what_took_its_place_in_turn_is_the_bots_too_with_what_it_filled(tmp_path: Path) -> None:
+    """A person changed the adopted order in the window, and that one filled, before the venue told whose it had been."""
+    changed = Changed(tmp_path, adopt_into="found")
+    await changed.happen()
+    placed = await changed.desk.core.replace(KEY, OrderChanges(limit_price=Decimal(92)))
+    changed.venue.fill(placed.client_order_id, Decimal(1))
+    changed.venue.fill(placed.client_order_id, Decimal(1))
+    changed.desk.hear()
+    assert changed.held("swing", "found") == [0, 2]
+    await changed.desk.core.poll_orders()
+    changed.venue.fill(placed.client_order_id, Decimal(3))
+    changed.desk.hear()
+    assert changed.held("swing", "found") == [5, 0]
+    await changed.restart()
+    assert changed.held("swing", "found") == [5, 0]
     await changed.desk.close()
