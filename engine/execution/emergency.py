@@ -31,6 +31,7 @@ CANCEL_AGAIN = 1.0
 FIRST_PAUSE = 0.02
 LONGEST_PAUSE = 0.5
 ATTEMPTS = 2
+"""How often positions are closed, counting those that only closing the others has brought about."""
 
 DOUBTFUL = {OrderStatus.INTENT, OrderStatus.SENT, OrderStatus.UNRESOLVED}
 """It is not known whether the venue has the order."""

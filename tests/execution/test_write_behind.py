@@ -15,7 +15,7 @@ from engine.domain.orders import Order, OrderType, Side, TimeInForce
 from engine.execution import write_behind
 from engine.execution.write_behind import WriteBehind
 from engine.storage.journal import Journal, open_journal
-from engine.storage.trail import Fact
+from engine.storage.trail import Fact, Recovered
 from tests.waiting import until
 
 LONG = "x" * 100_000
@@ -49,6 +49,14 @@ async def refused(behind: WriteBehind, told: Order) -> None:
     await until(lambda: len(behind) == 1)
 
 
+async def kept(journal: Journal, folder: Path) -> Recovered:
+    """What the next start finds."""
+    await journal.close()
+    again, recovered = open_journal(folder / "orders.db")
+    await again.close()
+    return recovered
+
+
 async def test_what_was_refused_is_written_before_the_next_order(journal: Journal, tmp_path: Path) -> None:
     told = order("exit", LONG)
     behind = WriteBehind(journal, {"exit": told}.get)
@@ -72,9 +80,7 @@ async def test_while_the_disk_is_full_nothing_is_sent_and_what_was_told_is_tried
         with pytest.raises(OrderError, match="full"):
             await behind.append(order("change"))
     await until(lambda: len(behind) == 0)
-    await journal.close()
-    again, recovered = open_journal(tmp_path / "orders.db")
-    await again.close()
+    recovered = await kept(journal, tmp_path)
     assert [one.client_order_id for one in recovered.orders] == ["exit"]
 
 
@@ -108,7 +114,5 @@ async def test_what_was_written_together_and_refused_is_written_in_one_commit(
         await until(lambda: len(behind) == 2)
     await until(lambda: len(behind) == 0)
     assert commits[0] == commits[-1] == ["booking/moved", "exit"]
-    await journal.close()
-    again, recovered = open_journal(tmp_path / "orders.db")
-    await again.close()
+    recovered = await kept(journal, tmp_path)
     assert recovered.facts == {"booking/moved": "{}"}
