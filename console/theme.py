@@ -178,7 +178,7 @@ def _style_sheet(t: Tokens) -> str:
     QComboBox QAbstractItemView {{ background: {t.raised}; border: 1px solid {t.border};
         selection-background-color: {selected}; selection-color: {t.text}; }}
     QTableView, QTreeView, QListView {{ background: {t.surface}; border: 0; gridline-color: transparent;
-        selection-background-color: {selected}; outline: 0; }}
+        selection-background-color: {selected}; selection-color: {t.text}; outline: 0; }}
     QTableView::item {{ padding: 0 5px; border: 0; }}
     QTableView::item:selected {{ background: {selected}; }}
     QHeaderView {{ background: {t.surface}; }}

@@ -1,28 +1,33 @@
-"""Rows of a `views.Table` under the group they belong to, for a tree: groups by name, rows in the order they came."""
+"""Rows of an `engine.tables.Table` under the group they belong to, for a tree: groups by name, rows as they came or sorted.
+
+Qt keeps what is shown, so that painting asks no Python: a tree looks at each cell's dozen properties, its place and its
+parent at every repaint, which made the window stand still for a tenth of a second when many processes changed at once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
-from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt
-from PySide6.QtGui import QColor, QFont
+from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtGui import QColor, QFont, QStandardItem, QStandardItemModel
 
-from console.models.table import ROW_ROLE, SORT_ROLE, Column, alignment
+from console.models.table import Column, alignment, arrow
 from console.theme import font, tokens
 from engine.tables import Table
 
 Row = TypeVar("Row")
 Index = QModelIndex | QPersistentModelIndex
-SPARK_ROLE = Qt.ItemDataRole.UserRole + 2
-"""The figures of a cell over time, for its sparkline."""
-ROWS_ROLE = Qt.ItemDataRole.UserRole + 3
-"""The rows that an index stands for: its own, or those of its group."""
-_ROOT = QModelIndex()
+KEY_ROLE = Qt.ItemDataRole.UserRole
+"""Of a row's first cell; a group has none."""
+PLACE_ROLE = Qt.ItemDataRole.UserRole + 1
+"""Of a first cell: where its line belongs within its group."""
 Sparks = Mapping[str, Callable[[Row], Sequence[float]]]
+Cell = tuple[str, str, str]
+"""Text, tone and tooltip."""
 
 
-class GroupedModel(QAbstractItemModel, Generic[Row]):
+class GroupedModel(QStandardItemModel, Generic[Row]):
     """`sums` writes the cells of a group from its rows; `sparks` gives columns, by title, their figures over time."""
 
     def __init__(
@@ -34,18 +39,18 @@ class GroupedModel(QAbstractItemModel, Generic[Row]):
         sparks: Sparks[Row] | None = None,
         parent: QObject | None = None,
     ) -> None:
-        super().__init__(parent)
+        super().__init__(0, len(columns), parent)
         self.columns = columns
         self._reader = table.reader()
         self._group_of = group
         self._sums = sums
         self._sparks: Sparks[Row] = sparks or {}
         self._rows: dict[str, Row] = {}
-        self._texts: dict[str, list[str]] = {}
-        self._groups: list[str] = []
-        self._ids: dict[str, int] = {}
-        self._keys: dict[str, list[str]] = {}
-        self._headings: dict[str, list[str]] = {}
+        self._cells: dict[str, list[Cell]] = {}
+        self._items: dict[str, list[QStandardItem]] = {}
+        self._groups: dict[str, list[QStandardItem]] = {}
+        self._sorted: tuple[int, Qt.SortOrder] = (-1, Qt.SortOrder.AscendingOrder)
+        self.setSortRole(PLACE_ROLE)
 
     def refresh(self) -> None:
         """Take over what changed in the table."""
@@ -60,132 +65,130 @@ class GroupedModel(QAbstractItemModel, Generic[Row]):
                 self._remove(key)
                 self._insert(key, row)
         if changed or gone:
-            self._write_headings()
+            self._finish()
 
     def retext(self) -> None:
         """Write every cell anew, for texts that age by themselves."""
-        for key, row in list(self._rows.items()):
+        for key, row in self._rows.items():
             self._update(key, row)
-        self._write_headings()
+        self._finish()
 
-    def index(self, row: int, column: int, parent: Index = _ROOT) -> QModelIndex:
-        """The id of a group's index is 0; that of a row's is its group's number, which stays when groups move."""
-        if not self.hasIndex(row, column, parent):
-            return QModelIndex()
-        return self.createIndex(row, column, self._ids[self._groups[parent.row()]] if parent.isValid() else 0)
+    def restyle(self) -> None:
+        """Colour every cell by the theme as it is now."""
+        for key, cells in self._cells.items():
+            for item, (_, tone, _) in zip(self._items[key], cells, strict=True):
+                _colour(item, tone)
+        for heading in self._groups.values():
+            for item in heading:
+                _colour(item, "muted")
 
-    def parent(self, index: Index = _ROOT) -> QModelIndex:  # type: ignore[override]  # Qt has two methods of the name
-        number = index.internalId() if index.isValid() else 0
-        return self._group_index(self._group_with(number)) if number else QModelIndex()
+    def rows_of(self, index: Index) -> list[Row]:
+        """The rows that an index stands for: its own, or those of its group as they are shown."""
+        first = index.sibling(index.row(), 0)
+        if first.parent().isValid():
+            return [self._rows[first.data(KEY_ROLE)]]
+        return [self._rows[self.index(place, 0, first).data(KEY_ROLE)] for place in range(self.rowCount(first))]
 
-    def rowCount(self, parent: Index = _ROOT) -> int:
-        if not parent.isValid():
-            return len(self._groups)
-        if parent.internalId() or parent.column():
-            return 0
-        return len(self._keys[self._groups[parent.row()]])
+    @property
+    def sparked(self) -> list[int]:
+        """The columns with a sparkline."""
+        return [place for place, column in enumerate(self.columns) if column.title in self._sparks]
 
-    def columnCount(self, parent: Index = _ROOT) -> int:
-        return len(self.columns)
+    def spark(self, key: str, column: int) -> Sequence[float]:
+        """A cell's figures over time; none where the column has no sparkline."""
+        figures = self._sparks.get(self.columns[column].title)
+        return figures(self._rows[key]) if figures is not None else ()
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        """The rows within their groups; -1 gives back the table's own order."""
+        self._sorted = column, order
+        self._put_in_order()
+        self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, len(self.columns) - 1)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if orientation is Qt.Orientation.Vertical:
             return None
         if role == Qt.ItemDataRole.DisplayRole:
-            return self.columns[section].title
+            title = self.columns[section].title
+            return arrow(title, self._sorted[1]) if section == self._sorted[0] else title
         return alignment(self.columns[section]) if role == Qt.ItemDataRole.TextAlignmentRole else None
-
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        column = self.columns[index.column()]
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return alignment(column)
-        if not index.internalId():
-            return self._group_data(self._groups[index.row()], index.column(), role)
-        key = self._keys[self._group_with(index.internalId())][index.row()]
-        return self._row_data(key, index.column(), role)
-
-    def _group_data(self, group: str, column: int, role: int) -> Any:
-        if role == Qt.ItemDataRole.DisplayRole:
-            return self._headings[group][column]
-        if role == SORT_ROLE:
-            return group
-        if role == ROWS_ROLE:
-            return [self._rows[key] for key in self._keys[group]]
-        if role == Qt.ItemDataRole.ForegroundRole:
-            return QColor(tokens().muted)
-        return font(weight=QFont.Weight.DemiBold) if role == Qt.ItemDataRole.FontRole and column == 0 else None
-
-    def _row_data(self, key: str, number: int, role: int) -> Any:
-        column, row, text = self.columns[number], self._rows[key], self._texts[key][number]
-        if role == Qt.ItemDataRole.DisplayRole:
-            return text
-        if role == Qt.ItemDataRole.ForegroundRole:
-            name = column.tone(row) if column.tone is not None else ""
-            return QColor(getattr(tokens(), name)) if name else None
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return column.tooltip(row) if column.tooltip is not None else text
-        if role == SORT_ROLE:
-            return column.sort(row) if column.sort is not None else text
-        if role == SPARK_ROLE:
-            spark = self._sparks.get(column.title)
-            return None if spark is None else spark(row)
-        return {ROW_ROLE: row, ROWS_ROLE: [row]}.get(role)
 
     def _insert(self, key: str, row: Row) -> None:
         group = self._group_of(row)
-        if group not in self._keys:
-            at = sum(other < group for other in self._groups)
-            self.beginInsertRows(QModelIndex(), at, at)
-            self._groups.insert(at, group)
-            self._ids.setdefault(group, len(self._ids) + 1)
-            self._keys[group] = []
-            self._headings[group] = [group, *[""] * (len(self.columns) - 1)]
-            self.endInsertRows()
-        keys = self._keys[group]
-        self.beginInsertRows(self._group_index(group), len(keys), len(keys))
-        keys.append(key)
-        self._rows[key] = row
-        self._texts[key] = self._written(row)
-        self.endInsertRows()
+        if group not in self._groups:
+            self._groups[group] = [self._item(column) for column in self.columns]
+            self._groups[group][0].setFont(font(weight=QFont.Weight.DemiBold))
+            for item in self._groups[group]:
+                _colour(item, "muted")
+            self.insertRow(sum(other < group for other in self._groups), self._groups[group])
+        items = [self._item(column) for column in self.columns]
+        items[0].setData(key, KEY_ROLE)
+        self._rows[key], self._items[key] = row, items
+        self._cells[key] = [("", "", "")] * len(self.columns)
+        self._update(key, row)
+        self._groups[group][0].appendRow(items)
 
     def _remove(self, key: str) -> None:
-        row = self._rows.get(key)
-        if row is None:
+        if key not in self._rows:
             return
-        group = self._group_of(row)
-        keys = self._keys[group]
-        place = keys.index(key)
-        self.beginRemoveRows(self._group_index(group), place, place)
-        del keys[place], self._rows[key], self._texts[key]
-        self.endRemoveRows()
-        if not keys:
-            place = self._groups.index(group)
-            self.beginRemoveRows(QModelIndex(), place, place)
-            del self._groups[place], self._keys[group], self._headings[group]
-            self.endRemoveRows()
+        group = self._group_of(self._rows.pop(key))
+        heading = self._groups[group][0]
+        heading.removeRow(self._items.pop(key)[0].row())
+        del self._cells[key]
+        if not heading.rowCount():
+            self.removeRow(heading.row())
+            del self._groups[group]
 
     def _update(self, key: str, row: Row) -> None:
-        before, now = self._texts[key], self._written(row)
-        self._rows[key], self._texts[key] = row, now
-        dirty = [number for number, text in enumerate(now) if text != before[number]]
-        dirty += [number for number, column in enumerate(self.columns) if column.title in self._sparks]
-        if dirty:
-            group = self._group_of(row)
-            place, parent = self._keys[group].index(key), self._group_index(group)
-            self.dataChanged.emit(self.index(place, min(dirty), parent), self.index(place, max(dirty), parent))
+        self._rows[key] = row
+        before, now = self._cells[key], [self._cell(column, row) for column in self.columns]
+        self._cells[key] = now
+        for item, old, new in zip(self._items[key], before, now, strict=True):
+            if old == new:
+                continue
+            item.setText(new[0])
+            if old[1] != new[1]:
+                _colour(item, new[1])
+            if old[2] != new[2]:
+                item.setToolTip(new[2])
 
-    def _write_headings(self) -> None:
-        for place, group in enumerate(self._groups):
-            now = self._sums(group, [self._rows[key] for key in self._keys[group]])
-            if now != self._headings[group]:
-                self._headings[group] = now
-                self.dataChanged.emit(self.index(place, 0), self.index(place, len(self.columns) - 1))
+    def _finish(self) -> None:
+        """What follows from the rows together."""
+        for group, items in self._groups.items():
+            for item, text in zip(items, self._sums(group, self.rows_of(items[0].index())), strict=True):
+                if item.text() != text:
+                    item.setText(text)
+        self._put_in_order()
 
-    def _group_with(self, number: int) -> str:
-        return next(group for group in self._groups if self._ids[group] == number)
+    def _put_in_order(self) -> None:
+        """Qt is asked to only when something is out of place: it lays out the whole tree anew."""
+        column, order = self._sorted
+        sort = (self.columns[column].sort or self.columns[column].text) if column >= 0 else None
+        keys = list(self._rows)
+        if sort is not None:
+            backwards = order is Qt.SortOrder.DescendingOrder
+            keys.sort(key=lambda key: sort(self._rows[key]), reverse=backwards)
+        last: dict[str, int] = {}
+        out_of_place = False
+        for place, key in enumerate(keys):
+            item = self._items[key][0]
+            item.setData(place, PLACE_ROLE)
+            group = self._group_of(self._rows[key])
+            out_of_place |= item.row() < last.get(group, 0)
+            last[group] = item.row()
+        if out_of_place:
+            super().sort(0, Qt.SortOrder.AscendingOrder)
 
-    def _group_index(self, group: str) -> QModelIndex:
-        return self.createIndex(self._groups.index(group), 0, 0)
+    def _cell(self, column: Column[Row], row: Row) -> Cell:
+        text = column.text(row)
+        tone = column.tone(row) if column.tone is not None else ""
+        return text, tone, column.tooltip(row) if column.tooltip is not None else text
 
-    def _written(self, row: Row) -> list[str]:
-        return [column.text(row) for column in self.columns]
+    def _item(self, column: Column[Row]) -> QStandardItem:
+        item = QStandardItem()
+        item.setTextAlignment(Qt.AlignmentFlag(alignment(column)))
+        return item
+
+
+def _colour(item: QStandardItem, tone: str) -> None:
+    item.setData(QColor(getattr(tokens(), tone)) if tone else None, Qt.ItemDataRole.ForegroundRole)

@@ -172,7 +172,7 @@ class FilteredModel(QSortFilterProxyModel):
         found = super().headerData(section, orientation, role)
         if role != Qt.ItemDataRole.DisplayRole or section != self.sortColumn():
             return found
-        return f"{found} {'↑' if self.sortOrder() is Qt.SortOrder.AscendingOrder else '↓'}"
+        return arrow(found, self.sortOrder())
 
     def filterAcceptsRow(self, position: int, parent: Index) -> bool:
         source: Any = self.sourceModel()
@@ -186,6 +186,11 @@ class FilteredModel(QSortFilterProxyModel):
             return bool(one < other)
         except TypeError:
             return str(one) < str(other)
+
+
+def arrow(title: str, order: Qt.SortOrder) -> str:
+    """The title of the column that is sorted by."""
+    return f"{title} {'↑' if order is Qt.SortOrder.AscendingOrder else '↓'}"
 
 
 def alignment(column: Column[Any]) -> int:

@@ -79,6 +79,7 @@ class Processes(Panel):
         rows = list(self.views.processes)
         self._history = {process.name: self.control.process_history(process.name) for process in rows}
         self._tree.source.retext()
+        self._tree.refresh_sparks()
         running = sum(process.state == "RUNNING" for process in rows)
         failed = sum(process.state in {"FATAL", "STUCK", "BACKOFF"} for process in rows)
         cpu, memory = sum(p.cpu_percent for p in rows), sum(p.rss_bytes for p in rows)
@@ -90,6 +91,7 @@ class Processes(Panel):
         self._enable()
 
     def restyle(self) -> None:
+        self._tree.source.restyle()
         self._log.restyle()
         self._figures.update()
         self._incidents.restyle()

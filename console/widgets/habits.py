@@ -19,13 +19,16 @@ from PySide6.QtWidgets import (
     QTreeView,
 )
 
+from console.models.table import Column
 from console.theme import font, tokens
 
 Act = Callable[[list[Any]], None]
 
 
 class ToneDelegate(QStyledItemDelegate):
-    """Keeps a cell's own colour while its row is selected: a loss stays red."""
+    """Keeps a cell's own colour while its row is selected: a loss stays red. For the columns that have colours alone; Qt
+    paints the others without asking Python.
+    """
 
     def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:
         super().initStyleOption(option, index)
@@ -33,6 +36,13 @@ class ToneDelegate(QStyledItemDelegate):
             return
         colour = index.data(Qt.ItemDataRole.ForegroundRole)
         option.palette.setColor(QPalette.ColorRole.HighlightedText, colour or QColor(tokens().text))
+
+
+def tone_columns(view: QAbstractItemView, columns: Sequence[Column[Any]]) -> None:
+    delegate = ToneDelegate(view)
+    for position, column in enumerate(columns):
+        if column.tone is not None:
+            view.setItemDelegateForColumn(position, delegate)
 
 
 def say_empty(view: QAbstractItemView, text: str) -> None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QPointF, QRect
+from PySide6.QtCore import QPointF
+from PySide6.QtGui import QPolygonF
 
 
-def points(figures: Sequence[float], room: QRect) -> list[QPointF]:
-    """From left to right in `room`; the bottom is 0, the top the highest figure."""
+def line(figures: Sequence[float]) -> QPolygonF:
+    """From left to right in a square of 1 by 1, to be stretched; its bottom is 0, its top the highest figure."""
     top = max(max(figures), 1e-9)
-    step = room.width() / max(len(figures) - 1, 1)
-    return [
-        QPointF(room.left() + place * step, room.bottom() - max(figure, 0.0) / top * room.height())
-        for place, figure in enumerate(figures)
-    ]
+    step = 1 / max(len(figures) - 1, 1)
+    return QPolygonF([QPointF(place * step, 1 - max(figure, 0.0) / top) for place, figure in enumerate(figures)])

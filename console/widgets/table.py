@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidge
 
 from console.models.table import FilteredModel, TableModel
 from console.theme import ROW
-from console.widgets.habits import Act, ToneDelegate, offer_actions, offer_columns, say_empty, set_up_header
+from console.widgets.habits import Act, offer_actions, offer_columns, say_empty, set_up_header, tone_columns
 
 
 class TableView(QTableView):
@@ -92,7 +92,7 @@ class TableView(QTableView):
 
     def _set_up(self) -> None:
         self.setShowGrid(False)
-        self.setItemDelegate(ToneDelegate(self))
+        tone_columns(self, self.source.columns)
         self.setWordWrap(False)
         self.setTextElideMode(Qt.TextElideMode.ElideRight)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)

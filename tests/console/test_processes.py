@@ -6,15 +6,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from PySide6.QtCore import QItemSelectionModel, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QMessageBox, QPushButton, QTabWidget
 
-from console.models.grouped import ROWS_ROLE, GroupedModel
+from console.models.grouped import GroupedModel
 from console.models.table import Column
 from console.panels.processes import Processes
 from console.tasks import Tasks
+from console.theme import apply_theme, tokens
 from console.widgets.figures import Figures
 from console.widgets.table import TableView
 from console.widgets.tree import TreeView
@@ -63,8 +65,8 @@ def tree_of(panel: Processes) -> TreeView:
 
 
 def select_group(tree: TreeView, name: str) -> None:
-    for place in range(tree.filtered.rowCount()):
-        index = tree.filtered.index(place, 0)
+    for place in range(tree.source.rowCount()):
+        index = tree.source.index(place, 0)
         if index.data() == name:
             flags = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
             tree.selectionModel().setCurrentIndex(index, flags)
@@ -180,13 +182,13 @@ def test_the_chosen_process_says_what_it_is_what_it_uses_and_which_limit_is_near
 
 def test_groups_say_what_theirs_add_up_to_and_go_with_their_last_row(panel: Processes, engine: ScriptedEngine) -> None:
     tree = tree_of(panel)
-    groups = [tree.filtered.index(place, 0) for place in range(tree.filtered.rowCount())]
+    groups = [tree.source.index(place, 0) for place in range(tree.source.rowCount())]
     assert {index.data(): index.siblingAtColumn(1).data() for index in groups} == {
         "bots": "1 of 2 running", "core": "0 of 1 running", "market data": "1 of 1 running",
     }  # fmt: skip
     engine.views.processes.remove("hub")
     panel.refresh()
-    assert [tree.filtered.index(place, 0).data() for place in range(tree.filtered.rowCount())] == [
+    assert [tree.source.index(place, 0).data() for place in range(tree.source.rowCount())] == [
         "bots",
         "market data",
     ]
@@ -206,10 +208,53 @@ def test_a_selection_stays_on_its_row_while_groups_come_before_it(qapp: QApplica
         assert [row.name for row in tree.rows()] == ["z"]
     table.put("z", process("z", "group a"))
     model.refresh()
-    names = {
-        tree.filtered.index(place, 0).data(): len(tree.filtered.index(place, 0).data(ROWS_ROLE)) for place in range(3)
-    }
+    names = {group.data(): len(model.rows_of(group)) for group in (model.index(place, 0) for place in range(3))}
     assert names == {"group a 2": 2, "group b 1": 1, "group m 1": 1}
+
+
+def test_rows_are_sorted_within_their_groups_as_their_figures_change(panel: Processes, engine: ScriptedEngine) -> None:
+    tree, processes = tree_of(panel), engine.views.processes
+
+    def shown() -> list[list[str]]:
+        groups = [tree.source.index(place, 0) for place in range(tree.source.rowCount())]
+        return [[row.name for row in tree.source.rows_of(group)] for group in groups]
+
+    def work(name: str, cpu: float) -> None:
+        processes.put(name, msgspec.structs.replace(processes.get(name), cpu_percent=cpu))
+        panel.refresh()
+
+    processes.put("momentum", process("momentum", "bots"))
+    for name, cpu in (("sma-cross", 9.0), ("rsi", 100.0), ("momentum", 20.0)):
+        work(name, cpu)
+    assert tree.select_where(lambda row: row.name == "rsi")
+    assert shown() == [["sma-cross", "rsi", "momentum"], ["hub"], ["feed"]], "as they came"
+    cpu = [column.title for column in tree.source.columns].index("CPU %")
+    tree.sortByColumn(cpu, Qt.SortOrder.DescendingOrder)
+    assert shown() == [["rsi", "momentum", "sma-cross"], ["hub"], ["feed"]]
+    assert tree.source.headerData(cpu, Qt.Orientation.Horizontal) == "CPU % ↓"
+    work("sma-cross", 50.0)
+    assert shown()[0] == ["rsi", "sma-cross", "momentum"]
+    work("rsi", 1.0)
+    assert shown()[0] == ["sma-cross", "momentum", "rsi"]
+    assert [row.name for row in tree.rows()] == ["rsi"], "the selection goes with its row"
+    tree.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
+    assert shown()[0] == ["sma-cross", "rsi", "momentum"]
+
+
+def test_another_theme_colours_what_is_there(qapp: QApplication, panel: Processes) -> None:
+    tree = tree_of(panel)
+
+    def colour() -> str:
+        first = tree.source.index(0, 0)
+        return str(tree.source.index(1, 1, first).data(Qt.ItemDataRole.ForegroundRole).name())
+
+    colours = {}
+    for theme in ("light", "dark"):
+        apply_theme(qapp, theme)
+        panel.restyle()
+        colours[theme] = colour(), tokens().bad.lower()
+    assert all(shown == wanted for shown, wanted in colours.values()), colours
+    assert colours["light"] != colours["dark"]
 
 
 def test_the_number_of_feeds_is_chosen_from_the_window(run: Run, panel: Processes, engine: ScriptedEngine) -> None:

@@ -1,5 +1,6 @@
-"""`python -m tests.faults.children --faults N [--seed S]`: N random faults over twelve supervised workers;
-`--parents N [--at-once W]`: kill N supervising parents at random moments, and look for what they leave.
+"""`python -m tests.faults.children --faults N [--seed S] [--window]`: N random faults over twelve supervised workers, with
+`--window` under the eyes of a person at the console's window. `--parents N [--at-once W]`: kill N supervising parents at
+random moments, and look for what they leave.
 
 Prints one JSON line for each thousand faults or hundred parents, and exits with 1 when anything was wrong.
 """
@@ -27,11 +28,14 @@ def main() -> int:
     parser.add_argument("--at-once", type=int, default=4)
     parser.add_argument("--heartbeat", type=float, default=6.0, help="seconds of silence that are a hang")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--window", action="store_true", help="with the console's window open, on its event loop")
     chosen = parser.parse_args()
-    wrong = sum(
-        _strike(count, chosen.seed + n, chosen.heartbeat)
-        for n, count in enumerate(_rounds(chosen.faults, FAULTS_A_ROUND))
-    )
+    if chosen.window:
+        from tests.faults.children.window import Watched, run_on_qt
+
+        wrong = run_on_qt(_strike(chosen, Watched))
+    else:
+        wrong = asyncio.run(_strike(chosen, None))
     for number, count in enumerate(_rounds(chosen.parents, PARENTS_A_ROUND)):
         report = parents.kill_many(count, chosen.seed + number, chosen.at_once)
         _tell(report)
@@ -39,11 +43,14 @@ def main() -> int:
     return int(wrong > 0)
 
 
-def _strike(faults: int, seed: int, heartbeat: float) -> int:
-    with tempfile.TemporaryDirectory() as folder:
-        report = asyncio.run(chaos.run(faults, seed, Path(folder), heartbeat))
-    _tell(report)
-    return len(report.problems)
+async def _strike(chosen: argparse.Namespace, show: chaos.Show | None) -> int:
+    wrong = 0
+    for number, count in enumerate(_rounds(chosen.faults, FAULTS_A_ROUND)):
+        with tempfile.TemporaryDirectory() as folder:
+            report = await chaos.run(count, chosen.seed + number, Path(folder), chosen.heartbeat, show)
+        _tell(report)
+        wrong += len(report.problems)
+    return wrong
 
 
 def _rounds(total: int, size: int) -> list[int]:

@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 import pytest
@@ -220,13 +221,42 @@ def choose(chance: random.Random) -> str:
     return kind if kind != "exit" else f"exit {chance.choice(RESERVED)}"
 
 
-async def run(faults: int, seed: int, folder: Path, heartbeat_timeout: float = HEARTBEAT_TIMEOUT) -> Report:
-    """Needs the event loop for itself, and a longer `heartbeat_timeout` (seconds) on a busy computer. All workers are struck at the same time, each by one fault after another."""
+class Onlooker(Protocol):
+    """Something that shows the workers while they are struck, on the same loop."""
+
+    async def open(self) -> None: ...
+
+    def hear(self, incident: Incident) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+Show = Callable[[Supervisor, Table[ProcessRow], Path, int], Onlooker]
+"""The last is a seed."""
+
+
+async def run(
+    faults: int,
+    seed: int,
+    folder: Path,
+    heartbeat_timeout: float = HEARTBEAT_TIMEOUT,
+    show: Show | None = None,
+) -> Report:
+    """All workers are struck at the same time, each by one fault after another. Needs the event loop for itself and what
+    it may `show`, and a longer `heartbeat_timeout` (seconds) on a busy computer.
+    """
     with scratch_folder() as orders:  # written from the loop whose stalls are watched
-        return await _run(faults, seed, folder, Path(orders), heartbeat_timeout)
+        return await _run(faults, seed, folder, Path(orders), heartbeat_timeout, show)
 
 
-async def _run(faults: int, seed: int, folder: Path, orders: Path, heartbeat_timeout: float) -> Report:
+async def _run(
+    faults: int,
+    seed: int,
+    folder: Path,
+    orders: Path,
+    heartbeat_timeout: float,
+    show: Show | None,
+) -> Report:
     began = time.perf_counter()
     table: Table[ProcessRow] = Table()
     auditor, stalls, struck, ends = Auditor(table), StallWatch(), Counter[str](), Counter[str]()
@@ -239,15 +269,20 @@ async def _run(faults: int, seed: int, folder: Path, orders: Path, heartbeat_tim
             targets[event.name].changed.set()
         elif isinstance(event, Incident):
             ends[f"{targets[event.process].fault}: {event.kind}"] += 1
+            if onlooker is not None:
+                onlooker.hear(event)
 
     monkey = pytest.MonkeyPatch()
     monkey.setattr(channel, "spawn", stalls.times(channel.spawn))
     asyncio.get_running_loop().set_exception_handler(lambda _, said: auditor.failed(said))
     supervisor = Supervisor(table, SystemClock(), log_folder=folder / "logs", on_event=hear, seed=seed)
+    onlooker = show(supervisor, table, folder, seed) if show is not None else None
     for number in range(WORKERS):
         name = f"worker-{number}"
         targets[name] = Target(name, supervisor, table, orders)
         supervisor.add(spec_of(targets[name], heartbeat_timeout))
+    if onlooker is not None:
+        await onlooker.open()
     await supervisor.start_all()
     watching = [asyncio.create_task(auditor.run(supervisor)), asyncio.create_task(stalls.run())]
     chance = random.Random(seed)
@@ -273,6 +308,8 @@ async def _run(faults: int, seed: int, folder: Path, orders: Path, heartbeat_tim
         task.cancel()
     crashed = [said for said in await asyncio.gather(*watching, return_exceptions=True) if type(said) is RuntimeError]
     auditor.problems.extend(f"the audit failed: {error}" for error in crashed)
+    if onlooker is not None:
+        await onlooker.close()
     await supervisor.stop_all()
     monkey.undo()
     await _look_for_orphans(auditor)

@@ -11,19 +11,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import faulthandler
 import subprocess
-import tempfile
+import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import Self, TypeVar
 
 TICK = 0.02
 AT_ONCE = 0.005
 LONG = 0.1
+LOOK_EVERY = 0.02
 """Seconds."""
+CALLS = 10
+"""Of a stack, the innermost."""
 _PROC = Path("/proc")
 _THREADS = _PROC / "self/task"
 Popen = subprocess.Popen[bytes]
@@ -57,32 +60,59 @@ class StallWatch:
     async def run(self) -> None:
         me = threading.get_native_id()
         mine = _THREADS / str(me)
-        with tempfile.TemporaryFile("w+") as dump:
+        with _Onlooker() as onlooker:
             while True:
                 began, before = _at_once(_schedules)
                 self._children = 0.0
-                faulthandler.dump_traceback_later(TICK + LONG, file=dump)
-                try:
-                    await asyncio.sleep(TICK)
-                finally:
-                    faulthandler.cancel_dump_traceback_later()
+                onlooker.expect()
+                await asyncio.sleep(TICK)
+                stack = onlooker.seen()
                 # What it takes to read the other threads' times, which is long on a machine that is full, is not the loop's.
                 ended, here = _at_once(lambda: _schedule(mine))
                 late = ended - began - TICK
                 own = _own(late, me, before, {**_schedules(), me: here}, self._children)
                 self.late, self.own = max(self.late, late), max(self.own, own)
-                stack = _dumped(dump)
                 if own > LONG:
                     self.stacks.append(f"{own * 1_000:.0f} ms: {stack}")
 
 
-def _dumped(file: IO[str]) -> str:
-    """What faulthandler wrote of the loop's thread, which is the main one and told last; innermost call first."""
-    file.seek(0)
-    *_, calls = file.read().split("most recent call first):\n")
-    file.seek(0)
-    file.truncate()
-    return " < ".join(line.strip() for line in calls.splitlines()[:8])
+class _Onlooker:
+    """Sees from a thread of its own where the one that made it is, when that is `LONG` overdue.
+
+    With the interpreter's lock, so what is seen of a long call in C is the line after it; faulthandler's watchdog looks
+    without the lock, and dies of frames that change while it reads them.
+    """
+
+    def __init__(self) -> None:
+        self._watched = threading.get_ident()
+        self._expected = time.perf_counter()
+        self._stack = ""
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._look, name="stalls", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def expect(self) -> None:
+        """The loop again after `TICK`."""
+        self._stack, self._expected = "", time.perf_counter() + TICK
+
+    def seen(self) -> str:
+        return self._stack
+
+    def _look(self) -> None:
+        while not self._done.wait(LOOK_EVERY):
+            if self._stack or time.perf_counter() < self._expected + LONG - LOOK_EVERY:
+                continue
+            calls = traceback.extract_stack(sys._current_frames()[self._watched])[-CALLS:]
+            self._stack = " < ".join(
+                f"{Path(call.filename).name}:{call.lineno} {call.name}" for call in reversed(calls)
+            )
 
 
 def _own(late: float, me: int, before: dict[int, Schedule], after: dict[int, Schedule], children: float) -> float:
