@@ -39,7 +39,9 @@ class Fold:
         """In one go when all are ordinary and in order, as nearly all are; else one by one."""
         times = [trade.timestamp for trade in trades]
         tape = trades[0].tape  # that of the symbol
-        ordinary = all(updates(tape, conditions) == ALL for conditions in {trade.conditions for trade in trades})
+        conditions = [trade.conditions for trade in trades]
+        kinds = conditions[:1] if conditions.count(conditions[0]) == len(conditions) else set(conditions)
+        ordinary = all(updates(tape, kind) == ALL for kind in kinds)
         if ordinary and times[0] > self.close_at and times == sorted(times) and _distinct_ends(times):
             self._add_in_order(trades, times)
         else:
