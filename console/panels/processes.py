@@ -58,6 +58,7 @@ class Processes(Panel):
         self._detail.addTab(self._incidents, "Incidents")
         self._scaling = Scaling(control, tasks)
         self._detail.addTab(self._scaling, "Scaling")
+        self._detail.currentChanged.connect(lambda _: self._incidents.tick())
         self._head = ProcessHead()
         self._offer_commands()
         bar = row(self._start, self._stop, self._restart, self._all, None, self._totals)
@@ -86,7 +87,8 @@ class Processes(Panel):
         self._totals.setText(f"{running} running · {failed} failed · CPU {cpu:.0f} % · {format.size(memory)}")
         self._head.show_process(self._tree.current_row())
         self._show_figures()
-        self._incidents.tick()
+        if self._incidents.isVisible():
+            self._incidents.tick()
         self._scaling.tick()
         self._enable()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from PySide6.QtGui import QColor, QTextCharFormat, QTextCursor
 from PySide6.QtWidgets import QComboBox, QFrame, QLineEdit, QPlainTextEdit, QVBoxLayout
 
@@ -63,16 +65,17 @@ class LogTail(QFrame):
         if not lines:
             return
         self._seen = lines[-1].number
-        shown = [line for line in lines if self._is_wanted(line)]
+        shown = [line for line in lines if self._is_wanted(line)][-LINES:]
         bar = self._text.verticalScrollBar()
         at_end = bar.value() >= bar.maximum() - 2
         cursor = QTextCursor(self._text.document())
         cursor.movePosition(QTextCursor.MoveOperation.End)
         cursor.beginEditBlock()
-        for line in shown:
+        for level, together in itertools.groupby(shown, key=lambda line: line.level):
             if not cursor.atStart():
                 cursor.insertBlock()
-            cursor.insertText(f"{format.clock(line.timestamp)} {line.logger}: {line.text}", _format(line.level))
+            said = (f"{format.clock(line.timestamp)} {line.logger}: {line.text}" for line in together)
+            cursor.insertText("\n".join(said), _format(level))
         cursor.endEditBlock()
         if at_end:
             bar.setValue(bar.maximum())
