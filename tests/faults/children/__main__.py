@@ -31,7 +31,8 @@ def main() -> int:
     parser.add_argument("--window", action="store_true", help="with the console's window open, on its event loop")
     chosen = parser.parse_args()
     if chosen.window:
-        from tests.faults.children.window import Watched, run_on_qt
+        from tests.console.supervised_engine import run_on_qt
+        from tests.faults.children.window import Watched
 
         wrong = run_on_qt(_strike(chosen, Watched))
     else:

@@ -7,50 +7,28 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import qasync
-from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QSettings, Qt
+from PySide6.QtCore import QPoint, QSettings, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLineEdit, QTabWidget
+from PySide6.QtWidgets import QLineEdit, QTabWidget
 
-from console.app import THREADS
-from console.collector import Collector
 from console.desk import Desk
-from console.theme import apply_theme, load_fonts
 from console.widgets.tree import TreeView
 from console.window import Window
 from engine.clock import SystemClock
-from engine.control import LogLine
 from engine.domain.incidents import Incident
 from engine.orchestrator.incidents import IncidentDesk
 from engine.processes.supervisor import Supervisor
 from engine.tables import Table
-from engine.views import ProcessRow, ProcessSample
-from tests.console.scripted_engine import ScriptedEngine
+from engine.views import ProcessRow
+from tests.console.supervised_engine import SupervisedEngine
 
 LOOKS_EVERY = 0.4
 """Seconds, on average, between two things the person does."""
 FILTERS = ("", "worker", "error", "x" * 10)
-T = TypeVar("T")
-
-
-class SupervisedEngine(ScriptedEngine):
-    """An EngineControl whose processes are real: their table, figures, logs and incidents."""
-
-    def __init__(self, supervisor: Supervisor, table: Table[ProcessRow]) -> None:
-        super().__init__(filled=False)
-        self.views.processes = table
-        self._supervisor = supervisor
-
-    def process_history(self, name: str) -> list[ProcessSample]:
-        return self._supervisor.history(name)
-
-    def process_log(self, name: str, after: int = 0) -> list[LogLine]:
-        return self._supervisor.log(name, after)
 
 
 class Watched:
@@ -115,21 +93,3 @@ class Watched:
         found = self.window.findChild(kind, name)
         assert found is not None, name
         return found
-
-
-def run_on_qt(work: Coroutine[Any, Any, T]) -> T:
-    """As console/app.py runs the console: its loop, its threads, its collector. Once in a process."""
-    app = QApplication.instance() or QApplication([])
-    assert isinstance(app, QApplication)
-    app.setQuitOnLastWindowClosed(False)
-    collector = Collector(app)
-    load_fonts()
-    apply_theme(app, "dark")
-    loop = qasync.QEventLoop(app)
-    asyncio.set_event_loop(loop)
-    with loop, ThreadPoolExecutor(THREADS) as pool:
-        loop.set_default_executor(pool)
-        loop.call_soon(collector.spare_the_living)
-        found: T = loop.run_until_complete(work)
-    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-    return found
