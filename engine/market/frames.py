@@ -7,6 +7,7 @@ others are kept and the bad one is counted.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from sys import intern
 from typing import Any
 
 import msgspec
@@ -88,6 +89,7 @@ def unpack(messages: list[Any], frame: Frame) -> None:
         message.timestamp = at
         if type(message) is trade_kind:
             message.stamp = unpacked  # it would keep the whole frame in memory for as long as the trade lives
+            message.symbol = intern(message.symbol)  # and each trade a name of its own, to be freed one by one
             trades.append(message)
         else:
             quotes.append(message)
