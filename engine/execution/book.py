@@ -220,9 +220,9 @@ class OrderBook:
         self.note(order)
         return order, fill
 
-    def orphans(self) -> list[str]:
-        """Venue ids of orders that had fills and that we have not seen."""
-        return list(self._orphans)
+    def orphans(self) -> list[VenueFill]:
+        """Fills of orders that we have not seen."""
+        return [fill for fills in self._orphans.values() for fill in fills]
 
     def claim_orphans(self, venue_order_id: str) -> list[VenueFill]:
         return self._orphans.pop(venue_order_id, [])

@@ -85,8 +85,8 @@ class EmergencyStop:
     async def _flat(self) -> tuple[Sequence[VenueOrder] | None, Sequence[VenuePosition] | None]:
         """The open orders and positions that are left, None where the venue does not say.
 
-        Asked again when an order of which nobody knew was cleared up meanwhile, or one turns out to be filled: that may
-        have been after the venue told the positions, or just before.
+        Asked again when an order of which nobody knew was cleared up meanwhile, or one turns out to be filled, somebody
+        else's too: that may have been after the venue told the positions, or just before.
         """
         while True:
             unknown = {order.client_order_id for order in self._doubtful()}
@@ -96,7 +96,9 @@ class EmergencyStop:
                 positions = await self._close(positions)
             orders = await self._ask(self._broker.open_orders, "open orders")
             await self._hear_of_all()
-            if unknown <= {order.client_order_id for order in self._doubtful()} and not self._more_filled(filled):
+            cleared_up = not unknown <= {order.client_order_id for order in self._doubtful()}
+            unseen = positions is not None and self._flattening.unseen(positions)
+            if not cleared_up and not self._more_filled(filled) and not unseen:
                 return orders, positions
 
     async def _close(self, positions: Sequence[VenuePosition]) -> Sequence[VenuePosition] | None:
@@ -112,8 +114,8 @@ class EmergencyStop:
         return left
 
     async def _hear_of_all(self) -> None:
-        """Ask for the orders that the venue does not list and whose end we have not heard."""
-        if not self._book.open:
+        """Ask for the orders that the venue does not list: whose end we have not heard, or of which we heard only a fill."""
+        if not self._book.open and not self._book.orphans():
             return
         try:
             async with asyncio.timeout(PHASE):
@@ -262,7 +264,11 @@ class EmergencyStop:
 
     def _perhaps(self, listed: Collection[str] = ()) -> list[str]:
         unheard = (order for order in self._book.open if order.client_order_id not in listed)
-        return [f"perhaps {o.side.value} {o.quantity} {o.symbol} ({o.client_order_id})" for o in unheard]
+        perhaps = [f"perhaps {o.side.value} {o.quantity} {o.symbol} ({o.client_order_id})" for o in unheard]
+        strange = {fill.venue_order_id: fill.symbol for fill in self._book.orphans()}
+        return perhaps + [
+            f"perhaps {symbol} (order {key}, of which the venue tells only fills)" for key, symbol in strange.items()
+        ]
 
     def _time(self) -> str:
         return datetime.fromtimestamp(self._clock.now() / NANOSECONDS, UTC).strftime("%H:%M:%S UTC")

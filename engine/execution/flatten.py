@@ -45,9 +45,9 @@ class Flattening:
         Raises UnavailableError or CredentialsError when the venue does not say.
         """
         shown = list(await self._broker.positions())
-        if self._unseen(shown):
+        if self.unseen(shown):
             await self._reconciler.orders()
-        return shown + self._unseen(shown)
+        return shown + self.unseen(shown)
 
     async def close(self, position: VenuePosition) -> str:
         """What became of the closing orders. Once at a time for a symbol: an attempt that begins while an earlier one still
@@ -93,7 +93,8 @@ class Flattening:
         moved = self._clock.monotonic() - self._ledger.quiet_for(symbol)
         return not self._reconciler.traded_lately(symbol) or asked - max(began, moved) >= AGREE
 
-    def _unseen(self, shown: Sequence[VenuePosition]) -> list[VenuePosition]:
+    def unseen(self, shown: Sequence[VenuePosition]) -> list[VenuePosition]:
+        """What is there by our fills and is not shown, each with a quantity of 0."""
         symbols = self._ledger.positions.symbols | {order.symbol for order in self._ledger.book.missing_fills()}
         symbols -= {position.symbol for position in shown}
         return [

@@ -127,7 +127,7 @@ class Reconciler:
         after = max(self._since, self._ledger.last_fill_at) - OVERLAP
         for fill in await self._broker.fills(max(after, 0)):
             self._ledger.take_fill(fill)
-        for venue_order_id in self._ledger.book.orphans():
+        for venue_order_id in {fill.venue_order_id: None for fill in self._ledger.book.orphans()}:
             order = await self._broker.order_by_id(venue_order_id)
             if order is not None:
                 self._ledger.take_order(order)

@@ -1,0 +1,84 @@
+"""The emergency stop where somebody else has just traded in the account, and the venue's list of positions lags."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from engine.broker.base import VenueOrder
+from engine.domain.orders import Order, OrderType, Side, TimeInForce
+from engine.domain.portfolio import VenuePosition
+from engine.execution import emergency
+from tests.execution.scripted_venue import ScriptedDesk, ScriptedVenue, SkippingClock
+
+KEY = "somebody-else"
+
+
+@pytest.fixture
+async def scripted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ScriptedDesk]:
+    """Somebody else holds a share, of which we have not heard."""
+    monkeypatch.setattr(emergency, "PHASE", 2.0)
+    clock = SkippingClock()
+    desk = ScriptedDesk(ScriptedVenue(clock), clock, tmp_path / "orders.db")
+    await desk.open()
+    desk.venue.accept(
+        Order(
+            client_order_id=KEY, symbol="SPY", side=Side.BUY, quantity=Decimal(1), type=OrderType.MARKET,
+            time_in_force=TimeInForce.DAY, sleeve="", created_at=0,
+        )
+    )  # fmt: skip
+    yield desk
+    await desk.close()
+
+
+async def test_what_is_heard_while_the_venue_is_asked_is_not_called_flat(
+    scripted: ScriptedDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one list that is asked for lags; then the stream tells of the share."""
+    read, ask, lagged = scripted.venue.positions, scripted.venue.open_orders, list[str]()
+
+    async def positions() -> Sequence[VenuePosition]:
+        if lagged:
+            return await read()
+        lagged.append("once")
+        return []
+
+    async def open_orders() -> Sequence[VenueOrder]:
+        if lagged:
+            scripted.hear()
+        return await ask()
+
+    monkeypatch.setattr(scripted.venue, "positions", positions)
+    monkeypatch.setattr(scripted.venue, "open_orders", open_orders)
+    report = await scripted.core.emergency_stop("test", flatten=True)
+    assert report.flat, report.steps
+    assert scripted.venue.held == {}
+
+
+async def test_of_a_fill_that_is_heard_without_its_order_the_order_is_asked_for(
+    scripted: ScriptedDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, lists = scripted.venue.positions, iter(["it lags"])
+
+    async def positions() -> Sequence[VenuePosition]:
+        return [] if next(lists, None) is not None else await read()
+
+    monkeypatch.setattr(scripted.venue, "positions", positions)
+    scripted.core.ledger.take_fill(scripted.venue.executions[0])
+    report = await scripted.core.emergency_stop("test", flatten=True)
+    assert report.flat, report.steps
+    assert scripted.venue.held == {}
+
+
+async def test_a_fill_whose_order_the_venue_does_not_tell_is_named(scripted: ScriptedDesk) -> None:
+    """The list of positions shows nothing yet."""
+    unknown = msgspec.structs.replace(scripted.venue.executions.pop(), venue_order_id="v99")
+    scripted.core.ledger.take_fill(unknown)
+    report = await scripted.core.emergency_stop("test", flatten=True)
+    assert not report.flat
+    assert report.open_orders == ["perhaps SPY (order v99, of which the venue tells only fills)"]
+    assert not report.final, "it is tried again"
