@@ -74,7 +74,7 @@ class Watched:
             lambda: pages.setCurrentIndex(self._chance.randrange(pages.count())),
             lambda: tree.sortByColumn(self._chance.randrange(8), Qt.SortOrder.AscendingOrder),
             lambda: text.setText(self._chance.choice(FILTERS)),
-            lambda: self._turn_pages(),
+            self._turn_pages,
         )
         while True:
             await asyncio.sleep(self._chance.random() * 2 * LOOKS_EVERY)
