@@ -245,7 +245,7 @@ class EmergencyStop:
         elif certain:
             text = f"NOT FLAT at {at}; remaining: " + "; ".join(left + held)
         else:
-            text = f"NOT CONFIRMED at {at}: the venue does not answer. Check the account at the venue itself."
+            text = f"NOT CONFIRMED at {at}: the venue does not answer, or contradicts itself. Check the account there."
         return self._made(text, flat=flat and self._flatten, final=certain and not left, orders=left, positions=held)
 
     def _made(self, text: str, *, flat: bool, final: bool, orders: list[str], positions: list[str]) -> EmergencyReport:

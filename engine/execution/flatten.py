@@ -16,7 +16,7 @@ import msgspec
 from engine.broker.base import Broker
 from engine.clock import Clock
 from engine.control import Placed
-from engine.domain.errors import PaddockError
+from engine.domain.errors import PaddockError, UnavailableError
 from engine.domain.orders import OrderRequest
 from engine.domain.portfolio import VenuePosition
 from engine.execution.ledger import Ledger
@@ -42,12 +42,22 @@ class Flattening:
     async def held(self) -> Sequence[VenuePosition]:
         """What the venue shows; with a quantity of 0, what it does not show and by our fills is there all the same.
 
-        Raises UnavailableError or CredentialsError when the venue does not say.
+        Raises UnavailableError or CredentialsError when the venue does not say, or lists nothing while its account is
+        worth more than its cash: somebody else may have traded of whom we have not heard, and the list be behind.
         """
         shown = list(await self._broker.positions())
         if self.unseen(shown):
             await self._reconciler.orders()
-        return shown + self.unseen(shown)
+        found = shown + self.unseen(shown)
+        if not found:
+            account = await self._broker.account()
+            if account.long_market_value or account.short_market_value:
+                worth = account.long_market_value - account.short_market_value
+                raise UnavailableError(
+                    f"The venue lists no position, and its account has positions worth {worth:,.2f} {account.currency}.",
+                    "It is asked again.",
+                )
+        return found
 
     async def close(self, position: VenuePosition) -> str:
         """What became of the closing orders. Once at a time for a symbol: an attempt that begins while an earlier one still

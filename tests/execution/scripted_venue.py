@@ -242,9 +242,12 @@ class ScriptedVenue:
     async def account(self) -> Account:
         self._listen()
         worth = Decimal(10**6)
+        values = [quantity * PRICE for quantity in self.held.values()]
         return Account(
-            account_number="1", status="ACTIVE", equity=worth, last_equity=worth, cash=worth, buying_power=worth
-        )
+            account_number="1", status="ACTIVE", equity=worth, last_equity=worth, cash=worth, buying_power=worth,
+            long_market_value=sum((value for value in values if value > 0), Decimal(0)),
+            short_market_value=sum((value for value in values if value < 0), Decimal(0)),
+        )  # fmt: skip
 
     async def positions(self) -> Sequence[VenuePosition]:
         self._listen()

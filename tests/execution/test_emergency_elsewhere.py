@@ -59,6 +59,26 @@ async def test_what_is_heard_while_the_venue_is_asked_is_not_called_flat(
     assert scripted.venue.held == {}
 
 
+@pytest.mark.parametrize("behind", [2, 10**6])
+async def test_a_list_without_positions_is_not_believed_while_the_account_is_worth_more_than_its_cash(
+    scripted: ScriptedDesk, monkeypatch: pytest.MonkeyPatch, behind: int
+) -> None:
+    """Nobody tells of the share."""
+    read, lists = scripted.venue.positions, iter(range(behind))
+
+    async def positions() -> Sequence[VenuePosition]:
+        return [] if next(lists, None) is not None else await read()
+
+    monkeypatch.setattr(scripted.venue, "positions", positions)
+    report = await scripted.core.emergency_stop("test", flatten=True)
+    if behind == 2:
+        assert report.flat, report.steps
+        assert scripted.venue.held == {}
+    else:
+        assert (report.flat, report.final) == (False, False)
+        assert any("its account has positions worth 100.00 USD" in step for step in report.steps)
+
+
 async def test_of_a_fill_that_is_heard_without_its_order_the_order_is_asked_for(
     scripted: ScriptedDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
