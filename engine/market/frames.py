@@ -7,7 +7,6 @@ others are kept and the bad one is counted.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from sys import intern
 from typing import Any
 
 import msgspec
@@ -35,6 +34,12 @@ _UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError)
 
 _STAMPED = (wire.StreamTrade, wire.StreamQuote)
 _UNPACKED = msgspec.Raw()
+_symbols: dict[str, str] = {}
+_conditions: dict[tuple[str, ...], tuple[str, ...]] = {}
+"""Of trades, which live for minutes: with names and tuples of its own each would cost memory, and Python's collector and
+the end of each some hundred nanoseconds.
+"""
+MOST_SHARED = 20_000
 
 
 class Frame(Batch, kw_only=True):
@@ -81,7 +86,7 @@ def unpack(messages: list[Any], frame: Frame) -> None:
         stamps = [message.stamp for message in messages]
     trades: list[Trade] = []
     quotes: list[Quote] = []
-    trade_kind, unpacked = wire.StreamTrade, _UNPACKED
+    trade_kind, unpacked, symbols, conditions = wire.StreamTrade, _UNPACKED, _symbols, _conditions
     for message, at in zip(messages, times_of(stamps), strict=True):
         if at is None:
             frame.rejected += 1
@@ -89,11 +94,24 @@ def unpack(messages: list[Any], frame: Frame) -> None:
         message.timestamp = at
         if type(message) is trade_kind:
             message.stamp = unpacked  # it would keep the whole frame in memory for as long as the trade lives
-            message.symbol = intern(message.symbol)  # and each trade a name of its own, to be freed one by one
+            try:
+                message.symbol = symbols[message.symbol]
+                message.conditions = conditions[message.conditions]
+            except KeyError:
+                _share(message)
             trades.append(message)
         else:
             quotes.append(message)
     frame.trades, frame.quotes = trades, quotes
+
+
+def _share(trade: Trade) -> None:
+    """What the trades after it refer to instead of their own."""
+    if len(_symbols) + len(_conditions) >= MOST_SHARED:
+        _symbols.clear()
+        _conditions.clear()
+    _symbols[trade.symbol] = trade.symbol
+    _conditions[trade.conditions] = trade.conditions
 
 
 def _one_by_one(data: bytes, encoding: Encoding, frame: Frame) -> Iterable[Any]:
