@@ -43,7 +43,8 @@ def columns() -> list[Column[ProcessRow]]:
         Column("Progress", progress, lambda r: since(r.last_progress), width=76, right=True),
         Column("Restarts", lambda r: str(r.restarts), lambda r: r.restarts, width=66, right=True,
                tone=lambda r: "warning" if r.restarts else ""),
-        Column("Last exit", lambda r: r.last_exit or format.DASH, width=90),
+        Column("Last exit", lambda r: r.last_exit.removesuffix(" (exit code 0: done)") or format.DASH, width=90,
+               tooltip=lambda r: r.last_exit),
     ]  # fmt: skip
 
 
