@@ -33,6 +33,9 @@ LONGEST_PAUSE = 0.5
 ATTEMPTS = 2
 """How often positions are closed, counting those that only closing the others has brought about."""
 
+ROUNDS = 5
+"""How often all is asked for again because of what was heard meanwhile; then nothing is certain."""
+
 DOUBTFUL = {OrderStatus.INTENT, OrderStatus.SENT, OrderStatus.UNRESOLVED}
 """It is not known whether the venue has the order."""
 T = TypeVar("T")
@@ -83,12 +86,12 @@ class EmergencyStop:
         return self._report(orders, positions)
 
     async def _flat(self) -> tuple[Sequence[VenueOrder] | None, Sequence[VenuePosition] | None]:
-        """The open orders and positions that are left, None where the venue does not say.
+        """The open orders and positions that are left, None where the venue does not say, or there is news without end.
 
         Asked again when an order of which nobody knew was cleared up meanwhile, or one turns out to be filled, somebody
         else's too: that may have been after the venue told the positions, or just before.
         """
-        while True:
+        for _ in range(ROUNDS):
             unknown = {order.client_order_id for order in self._doubtful()}
             filled = {order.client_order_id: order.filled_quantity for order in self._book.open}
             positions = await self._until_known(self._flattening.held, "positions")
@@ -100,6 +103,7 @@ class EmergencyStop:
             unseen = positions is not None and self._flattening.unseen(positions)
             if not cleared_up and not self._more_filled(filled) and not unseen:
                 return orders, positions
+        return orders, None
 
     async def _close(self, positions: Sequence[VenuePosition]) -> Sequence[VenuePosition] | None:
         """What is left, None where the venue does not say. What closing cannot have led to is closed in its turn."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -11,11 +12,14 @@ import pytest
 
 from engine.broker.base import VenueOrder
 from engine.domain.orders import Order, OrderType, Side, TimeInForce
-from engine.domain.portfolio import VenuePosition
-from engine.execution import emergency
+from engine.domain.portfolio import Account, VenuePosition
+from engine.execution import emergency, flatten
 from tests.execution.scripted_venue import ScriptedDesk, ScriptedVenue, SkippingClock
 
-KEY = "somebody-else"
+MARKET = Order(
+    client_order_id="somebody-else", symbol="SPY", side=Side.BUY, quantity=Decimal(1), type=OrderType.MARKET,
+    time_in_force=TimeInForce.DAY, sleeve="", created_at=0,
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -25,12 +29,7 @@ async def scripted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
     clock = SkippingClock()
     desk = ScriptedDesk(ScriptedVenue(clock), clock, tmp_path / "orders.db")
     await desk.open()
-    desk.venue.accept(
-        Order(
-            client_order_id=KEY, symbol="SPY", side=Side.BUY, quantity=Decimal(1), type=OrderType.MARKET,
-            time_in_force=TimeInForce.DAY, sleeve="", created_at=0,
-        )
-    )  # fmt: skip
+    desk.venue.accept(MARKET)
     yield desk
     await desk.close()
 
@@ -101,4 +100,33 @@ async def test_a_fill_whose_order_the_venue_does_not_tell_is_named(scripted: Scr
     report = await scripted.core.emergency_stop("test", flatten=True)
     assert not report.flat
     assert report.open_orders == ["perhaps SPY (order v99, of which the venue tells only fills)"]
+    assert not report.final, "it is tried again"
+
+
+async def test_news_without_end_is_not_waited_for(scripted: ScriptedDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each time the venue is asked, somebody has bought something else, and its positions never show it."""
+    monkeypatch.setattr(emergency, "PHASE", 0.05)
+    monkeypatch.setattr(flatten, "GIVE_UP", 0.05)
+    monkeypatch.setattr(flatten, "PAUSE", 0.01)
+    scripted.venue.executions.clear()
+    ask, worthless, bought = scripted.venue.open_orders, await scripted.venue.account(), itertools.count()
+
+    async def positions() -> Sequence[VenuePosition]:
+        return []
+
+    async def account() -> Account:
+        return worthless
+
+    async def open_orders() -> Sequence[VenueOrder]:
+        scripted.venue.accept(
+            msgspec.structs.replace(MARKET, client_order_id=f"x{next(bought)}", symbol=f"S{next(bought)}")
+        )
+        scripted.hear()
+        return await ask()
+
+    monkeypatch.setattr(scripted.venue, "positions", positions)
+    monkeypatch.setattr(scripted.venue, "account", account)
+    monkeypatch.setattr(scripted.venue, "open_orders", open_orders)
+    report = await scripted.core._new_stop().run(flatten=True)
+    assert report.text.startswith("NOT CONFIRMED")
     assert not report.final, "it is tried again"

@@ -25,6 +25,7 @@ from engine.execution import news, reconcile, transitions
 from engine.execution.book import OrderBook
 from engine.execution.cancels import Cancels
 from engine.execution.emergency import EmergencyStop
+from engine.execution.flatten import Flattening
 from engine.execution.ledger import Ledger
 from engine.execution.link import VenueLink
 from engine.execution.reconcile import Findings, Reconciler
@@ -251,6 +252,7 @@ def the_emergency_stop_believes_itself() -> None:
 
     EmergencyStop._until_none = none  # type: ignore[method-assign]
     EmergencyStop._ask = none  # type: ignore[method-assign]
+    Flattening.unseen = lambda self, shown: []  # type: ignore[method-assign]
 
 
 @bug
