@@ -137,6 +137,8 @@ class LiveIndicators:
         bars = await self._ask(symbol, timeframe, series.least)
         if len(bars) >= series.least and (more := self._bars_of_the_day(timeframe, symbol, bars[-1])) > series.least:
             bars = await self._ask(symbol, timeframe, min(more, MOST_ASKED))
+        if self._series.get((timeframe, symbol)) is not series:
+            return  # it went to another feed, or off the watch list, while history was read
         series.whole = len(bars) < series.least
         series.kept.put_below(bars)
         series.state = State.SHORT

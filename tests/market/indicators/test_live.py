@@ -209,6 +209,31 @@ async def test_growing_bars_and_symbols_that_left_are_passed_over_and_a_bar_that
         assert (desk.said, live.warm) == ([], 1)
 
 
+async def test_a_symbol_that_leaves_while_its_history_is_read_ends_nothing_and_may_come_back() -> None:
+    """As when it goes to another feed, or off the watch list."""
+    bars, others = tape(160), tape(160, "IBM", seed=2)
+    desk = Desk([*bars[:150], *others[:150]])
+    asked = asyncio.Event()
+    answer = desk.ask
+
+    async def slow(symbol: str, timeframe: Timeframe, limit: int) -> Sequence[Bar]:
+        found = await answer(symbol, timeframe, limit)
+        if symbol == "SPY" and not asked.is_set():
+            asked.set()
+            desk.live.unwatch(["SPY"])
+            desk.live.watch(["IBM"])
+        return found
+
+    desk.live = LiveIndicators(slow, desk.publish, day_start, SHORT)
+    async with warming(desk, "SPY") as live:
+        await until(lambda: live.warm == 1)
+        assert asked.is_set() and {values.symbol for values in desk.said} == {"IBM"}
+        live.watch(["SPY"])
+        await until(lambda: live.warm == 2)
+        live.take(M1, [bars[150]])
+        assert desk.said[-1] == expected(bars)[bars[150].timestamp]
+
+
 async def test_beside_a_feed_on_the_exchange_they_are_those_of_the_venues_own_minutes() -> None:
     async with exchange(speed=120) as server, running(server.url, "SPY") as found:
         await found.feed._wait_until_caught_up()  # before that its first minute may lack prints, and is revised
