@@ -23,6 +23,7 @@ from engine.processes.supervisor import Supervisor
 from engine.tables import Table
 from engine.views import ProcessRow
 from tests.console.supervised_engine import SupervisedEngine, run_on_qt
+from tests.waiting import until
 
 ROUNDS = 10
 REFRESH_HZ = 15
@@ -77,8 +78,7 @@ async def _measure(supervisor: Supervisor, table: Table[ProcessRow]) -> list[flo
         for _ in range(ROUNDS):
             for name, state in (("processes.start", S.RUNNING), ("processes.stop", S.STOPPED)):
                 button = window.findChild(QPushButton, name)
-                while not button.isEnabled():  # noqa: ASYNC110  the panel looks once a second what can be done
-                    await asyncio.sleep(0.05)
+                await until(button.isEnabled)  # the panel looks once a second what can be done
                 seen, clicked = eyes.next_state(), time.perf_counter()
                 QTest.mouseClick(button, Qt.MouseButton.LeftButton)
                 found.append(await seen - clicked)

@@ -23,6 +23,7 @@ from engine.execution.trading import TradingCore
 from engine.risk.context import PriceView
 from engine.risk.limits import Limits
 from engine.storage.journal import open_journal
+from tests.execution.scripted_venue import ScriptedDesk, ScriptedVenue, SkippingClock
 from tests.waiting import until
 
 LOOSE = Limits(
@@ -126,3 +127,12 @@ def buy(quantity: int = 1, symbol: str = "SPY", sleeve: str = "test", limit: str
         type=OrderType.LIMIT if limit else OrderType.MARKET,
         limit_price=Decimal(limit) if limit else None,
     )
+
+
+@pytest.fixture
+async def scripted(tmp_path: Path) -> AsyncIterator[ScriptedDesk]:
+    clock = SkippingClock()
+    desk = ScriptedDesk(ScriptedVenue(clock), clock, tmp_path / "orders.db")
+    await desk.open()
+    yield desk
+    await desk.close()

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -14,7 +13,7 @@ from engine.broker.base import VenueOrder
 from engine.domain.orders import Order, OrderType, Side, TimeInForce
 from engine.domain.portfolio import Account, VenuePosition
 from engine.execution import emergency, flatten
-from tests.execution.scripted_venue import ScriptedDesk, ScriptedVenue, SkippingClock
+from tests.execution.scripted_venue import ScriptedDesk
 
 MARKET = Order(
     client_order_id="somebody-else", symbol="SPY", side=Side.BUY, quantity=Decimal(1), type=OrderType.MARKET,
@@ -23,15 +22,11 @@ MARKET = Order(
 
 
 @pytest.fixture
-async def scripted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ScriptedDesk]:
+def scripted(scripted: ScriptedDesk, monkeypatch: pytest.MonkeyPatch) -> ScriptedDesk:
     """Somebody else holds a share, of which we have not heard."""
     monkeypatch.setattr(emergency, "PHASE", 2.0)
-    clock = SkippingClock()
-    desk = ScriptedDesk(ScriptedVenue(clock), clock, tmp_path / "orders.db")
-    await desk.open()
-    desk.venue.accept(MARKET)
-    yield desk
-    await desk.close()
+    scripted.venue.accept(MARKET)
+    return scripted
 
 
 async def test_what_is_heard_while_the_venue_is_asked_is_not_called_flat(

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
@@ -16,18 +15,14 @@ from engine.domain.events import SystemEvent, TradingState
 from engine.domain.portfolio import VenuePosition
 from engine.execution import emergency, stopping
 from tests.execution.conftest import buy
-from tests.execution.scripted_venue import ScriptedDesk, ScriptedVenue, SkippingClock
+from tests.execution.scripted_venue import ScriptedDesk
 from tests.waiting import until
 
 
 @pytest.fixture
-async def scripted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ScriptedDesk]:
+def scripted(scripted: ScriptedDesk, monkeypatch: pytest.MonkeyPatch) -> ScriptedDesk:
     monkeypatch.setattr(emergency, "PHASE", 2.0)
-    clock = SkippingClock()
-    desk = ScriptedDesk(ScriptedVenue(clock), clock, tmp_path / "orders.db")
-    await desk.open()
-    yield desk
-    await desk.close()
+    return scripted
 
 
 async def test_a_venue_that_answers_again_within_the_time_is_left_with_nothing_open(scripted: ScriptedDesk) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
 
 import msgspec
-import pytest
 
 from engine.broker.base import VenueOrder
 from engine.domain.orders import Order, OrderChanges, OrderClass, OrderRequest, OrderStatus, OrderType, Role, Side
@@ -133,15 +131,6 @@ async def test_exits_survive_a_restart_and_what_they_fill_is_their_sleeves(
 async def _none_open(desk: Desk) -> bool:
     await desk.core.poll_orders()
     return not desk.core.ledger.book.open
-
-
-@pytest.fixture
-async def scripted(tmp_path: Path) -> AsyncIterator[ScriptedDesk]:
-    clock = SkippingClock()
-    desk = ScriptedDesk(ScriptedVenue(clock), clock, tmp_path / "orders.db")
-    await desk.open()
-    yield desk
-    await desk.close()
 
 
 async def test_a_fill_of_an_exit_that_nobody_told_of_waits_for_its_parent(scripted: ScriptedDesk) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -31,15 +30,6 @@ DEARER = OrderChanges(limit_price=Decimal(95))
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sender, "FIRST_PAUSE", 0.001)
     monkeypatch.setattr(sender, "LONGEST_PAUSE", 0.004)
-
-
-@pytest.fixture
-async def scripted(tmp_path: Path) -> AsyncIterator[ScriptedDesk]:
-    clock = SkippingClock()
-    desk = ScriptedDesk(ScriptedVenue(clock), clock, tmp_path / "orders.db")
-    await desk.open()
-    yield desk
-    await desk.close()
 
 
 async def resting(desk: ScriptedDesk, quantity: int = 10) -> Order:
