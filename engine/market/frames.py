@@ -33,12 +33,8 @@ _decode_all = MSGPACK.all
 _UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError)
 
 _STAMPED = (wire.StreamTrade, wire.StreamQuote)
-_UNPACKED = msgspec.Raw()
-_symbols: dict[str, str] = {}
 _conditions: dict[tuple[str, ...], tuple[str, ...]] = {}
-"""Of trades, which live for minutes: with names and tuples of its own each would cost memory, and Python's collector and
-the end of each some hundred nanoseconds.
-"""
+"""Of trades, which live for minutes: a tuple of its own in each would give Python's collector something to look through."""
 MOST_SHARED = 20_000
 
 
@@ -79,39 +75,35 @@ def read(data: bytes, encoding: Encoding, frame: Frame) -> list[Any]:
 def unpack(messages: list[Any], frame: Frame) -> None:
     """Trades and quotes with their times; one loop, because this is what the feed does most."""
     try:
-        stamps = [message.stamp for message in messages]
+        stamps = [message.timestamp for message in messages]
     except AttributeError:  # something else is among them
         _sort([message for message in messages if type(message) not in _STAMPED], frame)
         messages = [message for message in messages if type(message) in _STAMPED]
-        stamps = [message.stamp for message in messages]
+        stamps = [message.timestamp for message in messages]
     trades: list[Trade] = []
     quotes: list[Quote] = []
-    trade_kind, unpacked, symbols, conditions = wire.StreamTrade, _UNPACKED, _symbols, _conditions
+    trade_kind, conditions = wire.StreamTrade, _conditions
     for message, at in zip(messages, times_of(stamps), strict=True):
         if at is None:
             frame.rejected += 1
             continue
         message.timestamp = at
         if type(message) is trade_kind:
-            message.stamp = unpacked  # it would keep the whole frame in memory for as long as the trade lives
             try:
-                message.symbol = symbols[message.symbol]
                 message.conditions = conditions[message.conditions]
             except KeyError:
-                _share(message)
+                _share(message.conditions)
             trades.append(message)
         else:
             quotes.append(message)
     frame.trades, frame.quotes = trades, quotes
 
 
-def _share(trade: Trade) -> None:
-    """What the trades after it refer to instead of their own."""
-    if len(_symbols) + len(_conditions) >= MOST_SHARED:
-        _symbols.clear()
+def _share(conditions: tuple[str, ...]) -> None:
+    """What the trades after this one refer to instead of their own."""
+    if len(_conditions) >= MOST_SHARED:
         _conditions.clear()
-    _symbols[trade.symbol] = trade.symbol
-    _conditions[trade.conditions] = trade.conditions
+    _conditions[conditions] = conditions
 
 
 def _one_by_one(data: bytes, encoding: Encoding, frame: Frame) -> Iterable[Any]:

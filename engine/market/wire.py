@@ -1,7 +1,7 @@
 """The messages of Alpaca's data streams as they are on the wire, read straight into the house's own kinds.
 
 Trades and quotes are subclasses of the domain's, because they are most of what comes: one object each, filled by the
-decoder. Their time stays packed (`stamp`) until `frames` has unpacked it into `timestamp`.
+decoder. `timestamp` is packed until `frames` has put nanoseconds in its place.
 """
 
 from __future__ import annotations
@@ -12,23 +12,21 @@ from engine.domain.market import Quote, Trade
 
 _TRADE = {
     "symbol": "S",
-    "stamp": "t",
+    "timestamp": "t",
     "price": "p",
     "size": "s",
     "exchange": "x",
     "trade_id": "i",
     "conditions": "c",
     "tape": "z",
-    "timestamp": "",
 }
 _QUOTE = {
     "symbol": "S",
-    "stamp": "t",
+    "timestamp": "t",
     "bid_price": "bp",
     "bid_size": "bs",
     "ask_price": "ap",
     "ask_size": "as",
-    "timestamp": "",
 }
 
 
@@ -38,8 +36,7 @@ class StreamTrade(  # type: ignore[misc]  # thawed: the time is written once, ri
     symbol: str
     price: float
     size: float
-    stamp: msgspec.Raw
-    timestamp: int = 0
+    timestamp: msgspec.Raw  # type: ignore[assignment]
     exchange: str = ""
     conditions: tuple[str, ...] = ()
     trade_id: int = 0
@@ -54,8 +51,7 @@ class StreamQuote(  # type: ignore[misc]
     bid_size: float
     ask_price: float
     ask_size: float
-    stamp: msgspec.Raw
-    timestamp: int = 0
+    timestamp: msgspec.Raw  # type: ignore[assignment]
 
 
 class StreamBar(msgspec.Struct, tag_field="T", tag="b", gc=False):
