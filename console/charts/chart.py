@@ -25,6 +25,8 @@ IN_SIGHT = 140
 """Bars shown when following the newest."""
 MARGIN = 16
 """Bars of room to the right of it, where the tag of the last price lies."""
+VEIL = "#D9"
+"""How much the legend hides of the lines behind it: the alpha before the digits of a colour."""
 
 
 class Chart(QWidget):
@@ -101,6 +103,7 @@ class Chart(QWidget):
         self._last.setPen(pg.mkPen(t.accent, style=Qt.PenStyle.DashLine))
         self._last.label.setColor(t.on_accent)
         self._last.label.fill = pg.mkBrush(t.accent)
+        self._legend.setStyleSheet(f"background: {t.surface.replace('#', VEIL)};")
         self._overlay.setStyleSheet(
             f"color: {t.text}; background: {t.raised}; border: 1px solid {t.border}; border-radius: 6px; padding: 8px 12px;"
         )
@@ -113,7 +116,7 @@ class Chart(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._place_overlay()
-        self._legend.setFixedWidth(max(self.width() - 90, 100))
+        self._legend.setMaximumWidth(max(self.width() - 90, 100))
 
     def _place_overlay(self) -> None:
         """In the middle, as large as its text."""
@@ -179,6 +182,7 @@ class Chart(QWidget):
         if not count:
             self._last.hide()
             self._legend.clear()
+            self._legend.hide()
             return
         close = float(self.series.column("close")[-1])
         self._last.show()  # first: a hidden line does not rewrite its label
@@ -253,3 +257,4 @@ class Chart(QWidget):
         indicators = self.overlay.words(float(self.series.column("time")[position]))
         self._legend.setText(f"{text}<br>{indicators}" if indicators else text)
         self._legend.adjustSize()
+        self._legend.show()

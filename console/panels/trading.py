@@ -307,9 +307,10 @@ def _quote_columns() -> list[Column[QuoteRow]]:
     return [
         Column("Symbol", lambda r: r.symbol, width=82),
         Column("Last", lambda r: format.price(r.last), lambda r: r.last, width=88, right=True),
-        Column("Change", lambda r: format.percent(change(r), sign=True), change,
+        Column("Change", lambda r: format.percent(change(r), sign=True) if r.last else format.DASH, change,
                tone=lambda r: format.tone(100 * change(r)), width=76, right=True),
-        Column("Volume", lambda r: format.compact(r.day_volume), lambda r: r.day_volume, width=68, right=True),
+        Column("Volume", lambda r: format.compact(r.day_volume) if r.last else format.DASH, lambda r: r.day_volume,
+               width=68, right=True),
         Column("Bid", lambda r: format.price(r.bid), lambda r: r.bid, width=76, right=True),
         Column("Ask", lambda r: format.price(r.ask), lambda r: r.ask, width=76, right=True),
     ]  # fmt: skip

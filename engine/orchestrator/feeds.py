@@ -261,7 +261,7 @@ class Feeds:
         return set() if status is None else set(status.symbols)
 
     def _tape(self) -> int:
-        return max((row.timestamp for row in self._views.quotes), default=self._clock.now())
+        return max((row.timestamp for row in self._views.quotes), default=0) or self._clock.now()
 
     def _tell(self, decision: Decision, outcome: str) -> None:
         loads = ", ".join(f"{load.name} {load.share:.0%}" for load in decision.loads)

@@ -67,8 +67,15 @@ class MarketMemory:
             case _:
                 return
 
+    def expect(self, symbols: Iterable[str]) -> None:
+        """Those that are watched have their rows in this order, and an empty one until the feed knows their price."""
+        for symbol in symbols:
+            if self._quotes.get(symbol) is None:
+                self._quotes.put(symbol, QuoteRow(symbol=symbol))
+
     def quote(self, symbol: str) -> QuoteRow | None:
-        return self._quotes.get(symbol)
+        """None before the first."""
+        return self._quotes.get(symbol) if symbol in self._received else None
 
     def quote_age(self, symbol: str) -> float:
         """Seconds since its quote arrived, by a clock that nobody sets; infinite where there is none."""
@@ -117,6 +124,7 @@ class MarketMemory:
 
     def forget(self, symbol: str) -> None:
         self._quotes.remove(symbol)
+        self._received.pop(symbol, None)
         self.indicators.forget(symbol)
         for key in [key for key in self._bars if key[0] == symbol]:
             del self._bars[key]
