@@ -28,6 +28,8 @@ from tests.faults.watch import Watch
 SECONDS = 60.0
 CALM = 75.0
 """Virtual seconds after the last fault in which everything must come right by itself."""
+TOLD = 1.0
+"""Virtual seconds from the market's last tick to the count: what it filled is on its way to the engine for some of them."""
 OUTSIDERS = 0.42
 """The share of days in which somebody else trades in the account, half of them with every such order adopted."""
 
@@ -71,6 +73,8 @@ class Day:
         self._network.mute(False)
         await asyncio.sleep(CALM)
         undertaker.cancel()
+        self._tick.cancel()
+        await asyncio.sleep(TOLD)
         await self._network.settle()
         found = audit(self.venue, self.life.core, self.watch.causes, self.people, self.reports)
         await self.life.stop()
@@ -111,7 +115,7 @@ class Day:
         self.venue.tick()
         self._network.remember_positions()
         self.watch.look(self.life.core)
-        self._loop.call_later(0.5, self._market)
+        self._tick = self._loop.call_later(0.5, self._market)
 
     async def _trouble(self, fault: Fault) -> None:
         if not self.plan.has(fault):
