@@ -16,6 +16,7 @@ from engine.orchestrator.backtests import RunningBacktest
 from engine.orchestrator.parts import Parts
 from engine.orchestrator.schedule import Schedule
 from engine.orchestrator.trading import Trading
+from engine.orchestrator.watching import refuse_if_needed
 from engine.views import ProcessSample
 
 log = logging.getLogger(__name__)
@@ -144,6 +145,7 @@ class Front:
         self._parts.feeds.watch(symbol)
 
     async def unwatch(self, symbol: str) -> None:
+        refuse_if_needed(symbol, self.views)
         self._parts.feeds.unwatch(symbol)
         self._parts.market.forget(symbol)
 

@@ -1,12 +1,16 @@
-"""The watch list as the window shows it: the person's order, and a row for what has no price yet."""
+"""The watch list: the person's order, a row for what has no price yet, and what may not leave it."""
 
 from __future__ import annotations
 
+import pytest
+
 from engine.clock import SystemClock
+from engine.domain.errors import DataError
 from engine.orchestrator.market import MarketMemory
+from engine.orchestrator.watching import refuse_if_needed
 from engine.streams.messages import Quotes, QuoteState
 from engine.tables import Table
-from engine.views import QuoteRow
+from engine.views import BotRow, OrderRow, PositionRow, QuoteRow, Views
 
 
 def priced(symbol: str) -> QuoteState:
@@ -34,3 +38,46 @@ def test_an_empty_row_is_no_quote_to_trade_by() -> None:
     market.forget("SPY")
     assert market.quote("SPY") is None
     assert market.quote_age("SPY") == float("inf")
+
+
+def traded_by_a_bot() -> Views:
+    views = Views()
+    views.bots.put("trend", BotRow(
+        name="trend", strategy="sma-cross", symbols="QQQ, SPY", timeframe="1m", state="STOPPED", sleeve="trend",
+        capital=1_000.0,
+    ))  # fmt: skip
+    return views
+
+
+def held() -> Views:
+    views = Views()
+    views.positions.put("SPY|bot", PositionRow(
+        key="SPY|bot", symbol="SPY", sleeve="bot", quantity=1.0, average_price=1.0, last_price=1.0, market_value=1.0,
+        unrealised=0.0, realised=0.0, weight=0.1,
+    ))  # fmt: skip
+    return views
+
+
+def asked_for(is_open: bool) -> Views:
+    views = Views()
+    views.orders.put("one", OrderRow(
+        client_order_id="one", symbol="SPY", side="buy", type="limit", quantity=1.0, filled_quantity=0.0,
+        limit_price=1.0, time_in_force="day", status="new" if is_open else "canceled", is_open=is_open, sleeve="bot",
+        created_at=0, updated_at=0,
+    ))  # fmt: skip
+    return views
+
+
+@pytest.mark.parametrize(
+    ("views", "why"),
+    [(traded_by_a_bot(), "trend trades it"), (held(), "it is held"), (asked_for(True), "an order in it is open")],
+)
+def test_what_somebody_needs_stays(views: Views, why: str) -> None:
+    with pytest.raises(DataError, match=f"SPY stays on the watch list: {why}") as refusal:
+        refuse_if_needed("SPY", views)
+    assert refusal.value.remedy
+    refuse_if_needed("IBM", views)
+
+
+def test_what_is_over_keeps_nothing() -> None:
+    refuse_if_needed("SPY", asked_for(False))
