@@ -66,6 +66,7 @@ class Feeds:
         self._clock = clock
         self._speed = max(speed, 1.0)
         self._shares: dict[str, list[str]] = {FEED: list(symbols)}
+        market.expect(self._shares[FEED])
         self._resting: set[str] = set()
         """Stopped by a person; or the first one, which is there always, and has been given up."""
         self._views.summary.feeds_most = limits.most
@@ -82,7 +83,11 @@ class Feeds:
         self._scaler.choose(count or None)
         self._views.summary.feeds_chosen = count
 
+    def follows(self, symbol: str) -> bool:
+        return any(symbol in share for share in self._shares.values())
+
     def watch(self, symbol: str) -> None:
+        self._market.expect([symbol])
         name = owner(symbol, self.names)
         if symbol not in self._shares[name]:
             self._shares[name].append(symbol)

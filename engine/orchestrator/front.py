@@ -141,7 +141,6 @@ class Front:
     async def watch(self, symbol: str) -> None:
         if await self._trading_part.broker.asset(symbol) is None:
             raise DataError(f"The venue does not know {symbol}.", "Check the symbol; crypto pairs look like BTC/USD.")
-        self._parts.market.expect([symbol])
         self._parts.feeds.watch(symbol)
 
     async def unwatch(self, symbol: str) -> None:

@@ -45,7 +45,6 @@ class Parts:
         self.venue = Venue(settings)
         self.faults = ExchangeFaults(lambda: self.venue.url, self.views.summary)
         self.market = MarketMemory(self.views.quotes, clock)
-        self.market.expect(settings.symbols)
         self.hub = private_hub_address(installation.run, sharing(settings, installation.folder))
         self.transport = open_hub(self.hub, NAME, clock, reads_in_thread=True)
         self.transport.on_change = HubNews(self.views.summary, self.tell)

@@ -13,6 +13,7 @@ from engine.orchestrator.parts import Parts
 from engine.orchestrator.plan import EXCHANGE, limits_of, sleeve_plan
 from engine.orchestrator.pulse import Pulse
 from engine.orchestrator.state import StateKeeper, StateLoader, save_last
+from engine.orchestrator.watching import FollowHeld
 from engine.risk.context import PriceView
 from engine.risk.identity import mismatch
 from engine.storage.journal import Journal
@@ -22,6 +23,8 @@ from engine.streams.messages import Signal
 BROKER_STREAM, RECONCILIATION = "broker stream", "reconciliation"
 PAUSE_FACT = "engine_paused"
 FILLS_SHOWN = 1_000
+FOLLOW_EVERY = 5.0
+"""Seconds between two looks at what is held and not on the watch list."""
 
 
 class Trading:
@@ -73,6 +76,7 @@ class Trading:
         parts.components.add(Component(name=RECONCILIATION, depends_on=(BROKER_STREAM,)))
         parts.keeper.keep(BROKER_STREAM, self._updates.run, counts=False)
         pulse.join(parts.schedule, parts.settings.engine)
+        parts.schedule.every(FOLLOW_EVERY, "watch list", FollowHeld(parts.feeds, core.ledger, self.broker).look)
         parts.schedule.join("positions", self._state.compare)
         parts.schedule.join("snapshot", self._state.save)
         parts.schedule.join("rebalance", self._signals.rebalance)
