@@ -195,7 +195,7 @@ class EngineControl(Protocol):
         ...
 
     async def watch(self, symbol: str) -> None:
-        """Add a symbol to the feed. Raises PaddockError when the venue does not know it."""
+        """Add a symbol to the feed, over restarts, too. Raises PaddockError when the venue does not know it."""
         ...
 
     async def unwatch(self, symbol: str) -> None:

@@ -10,6 +10,7 @@ DATA/<environment>/         demo, paper and live never share a file
     incidents.db            why processes ended unexpectedly
     dead_letters.db         events that a part of the engine could not take
     snapshots/              the portfolio's state, for a day
+    watch_list.json         what a person added to the configured symbols, or took off
     exchange/               accounts of the built-in exchange (demo only)
     backtests/RUN/          result of each run
     logs/                   one file per process, and paddock.log
@@ -104,6 +105,10 @@ class Installation:
     @property
     def exchange(self) -> Path:
         return self.folder / "exchange"
+
+    @property
+    def watch_list(self) -> Path:
+        return self.folder / "watch_list.json"
 
     @property
     def snapshots(self) -> Path:

@@ -142,11 +142,13 @@ class Front:
         if await self._trading_part.broker.asset(symbol) is None:
             raise DataError(f"The venue does not know {symbol}.", "Check the symbol; crypto pairs look like BTC/USD.")
         self._parts.feeds.watch(symbol)
+        await self._parts.watch_list.add(symbol)
 
     async def unwatch(self, symbol: str) -> None:
         refuse_if_needed(symbol, self.views)
         self._parts.feeds.unwatch(symbol)
         self._parts.market.forget(symbol)
+        await self._parts.watch_list.remove(symbol)
 
     # Errors and backtests
 

@@ -25,6 +25,7 @@ from engine.orchestrator.plan import Venue, further_feed, recorded_in, scaling_l
 from engine.orchestrator.projection import Projection
 from engine.orchestrator.router import Router
 from engine.orchestrator.schedule import Schedule
+from engine.orchestrator.watch_list import WatchList
 from engine.processes.registry import ChildRegistry
 from engine.processes.supervisor import Supervisor
 from engine.streams.address import private_hub_address
@@ -65,8 +66,10 @@ class Parts:
         )
         limits, database = scaling_limits(settings), recorded_in(settings, installation)
         self.capacity = CapacityDesk(settings, limits, database, self.views, clock)
+        traded = {symbol for bot in settings.active_bots for symbol in bot.symbols}
+        self.watch_list = WatchList(installation.watch_list, settings.symbols, traded)
         self.feeds = Feeds(
-            settings.symbols,
+            self.watch_list.symbols,
             limits,
             self.capacity,
             self.supervisor,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+
 import pytest
 
 from engine.clock import SystemClock
 from engine.domain.errors import DataError
 from engine.orchestrator.market import MarketMemory
+from engine.orchestrator.watch_list import WatchList
 from engine.orchestrator.watching import refuse_if_needed
 from engine.streams.messages import Quotes, QuoteState
 from engine.tables import Table
@@ -38,6 +42,52 @@ def test_an_empty_row_is_no_quote_to_trade_by() -> None:
     market.forget("SPY")
     assert market.quote("SPY") is None
     assert market.quote_age("SPY") == float("inf")
+
+
+async def test_what_a_person_changed_is_there_after_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "watch_list.json"
+    one = WatchList(path, ["SPY", "QQQ", "IBM"], needed=())
+    for symbol in ("NVDA", "TSLA", "SPY", "NVDA"):
+        await one.add(symbol)
+    for symbol in ("QQQ", "TSLA"):
+        await one.remove(symbol)
+    assert one.symbols == WatchList(path, ["SPY", "QQQ", "IBM"], needed=()).symbols == ["SPY", "IBM", "NVDA"]
+    later = WatchList(path, ["AIG", "SPY", "QQQ"], needed=["QQQ"])
+    assert later.symbols == ["AIG", "SPY", "QQQ", "NVDA"]
+    await later.add("IBM")
+    assert WatchList(path, ["IBM"], needed=()).symbols == ["IBM", "NVDA"]
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"added": [1]}', b"\xff\xfe"])
+async def test_a_list_that_cannot_be_read_is_the_configurations_and_is_written_anew(
+    content: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "watch_list.json"
+    path.write_bytes(content)
+    found = WatchList(path, ["SPY"], needed=())
+    assert found.symbols == ["SPY"]
+    assert str(path) in caplog.text
+    await found.add("IBM")
+    assert WatchList(path, ["SPY"], needed=()).symbols == ["SPY", "IBM"]
+
+
+async def test_what_the_disk_refuses_holds_for_now_and_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "gone" / "watch_list.json"
+    found = WatchList(path, ["SPY"], needed=())
+    with pytest.raises(DataError, match="for now only") as refusal:
+        await found.add("IBM")
+    assert "IBM" in refusal.value.remedy
+    assert found.symbols == ["SPY", "IBM"]
+    path.parent.mkdir()
+    await found.add("IBM")
+    assert WatchList(path, ["SPY"], needed=()).symbols == ["SPY", "IBM"]
+
+
+async def test_changes_at_once_are_all_kept(tmp_path: Path) -> None:
+    path = tmp_path / "watch_list.json"
+    found, names = WatchList(path, [], needed=()), [f"S{n}" for n in range(20)]
+    await asyncio.gather(*(found.add(name) for name in names))
+    assert WatchList(path, [], needed=()).symbols == names
 
 
 def traded_by_a_bot() -> Views:
