@@ -13,10 +13,10 @@ from engine.domain.market import Bar, IndicatorValues, Timeframe
 from engine.domain.orders import OrderChanges, OrderRequest
 from engine.execution.trading import TradingCore
 from engine.orchestrator.backtests import RunningBacktest
+from engine.orchestrator.needed_symbols import refuse_if_needed
 from engine.orchestrator.parts import Parts
 from engine.orchestrator.schedule import Schedule
 from engine.orchestrator.trading import Trading
-from engine.orchestrator.watching import refuse_if_needed
 from engine.views import ProcessSample
 
 log = logging.getLogger(__name__)

@@ -9,11 +9,11 @@ from engine.execution.link import VenueLink
 from engine.execution.signals import SignalDesk
 from engine.execution.trading import TradingCore
 from engine.orchestrator.components import Component
+from engine.orchestrator.needed_symbols import FollowHeld
 from engine.orchestrator.parts import Parts
 from engine.orchestrator.plan import EXCHANGE, limits_of, sleeve_plan
 from engine.orchestrator.pulse import Pulse
 from engine.orchestrator.state import StateKeeper, StateLoader, save_last
-from engine.orchestrator.watching import FollowHeld
 from engine.risk.context import PriceView
 from engine.risk.identity import mismatch
 from engine.storage.journal import Journal

@@ -10,8 +10,8 @@ import pytest
 from engine.clock import SystemClock
 from engine.domain.errors import DataError
 from engine.orchestrator.market import MarketMemory
+from engine.orchestrator.needed_symbols import refuse_if_needed
 from engine.orchestrator.watch_list import WatchList
-from engine.orchestrator.watching import refuse_if_needed
 from engine.streams.messages import Quotes, QuoteState
 from engine.tables import Table
 from engine.views import BotRow, OrderRow, PositionRow, QuoteRow, Views
