@@ -1,7 +1,8 @@
 """From a bot's signal to its order on the wire, hop by hop: the whole engine, its children and the journal on a real disk.
 
 The wire is where Python hands the request to the socket. Beside it: what the disk takes for the synced write that must
-come before, and a POST of the same order by nothing but the HTTP client.
+come before, one after each order, because a disk that others use has its moments; and a POST of the same order by nothing
+but the HTTP client.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -84,8 +86,22 @@ async def running(data: Path) -> AsyncIterator[TradingEngine]:
             await engine.stop()
 
 
-async def trade(engine: TradingEngine, count: int) -> list[str]:
-    """One signal after the other, each when the order before it in its symbol is filled; the orders' ids."""
+class BareCommits:
+    """Appends of two rows' size, synced: the least that any journal on this disk takes. Milliseconds of each."""
+
+    def __init__(self, file: FileIO) -> None:
+        self.times: list[float] = []
+        self._file = file
+
+    def commit(self) -> None:
+        began = time.perf_counter()
+        self._file.write(b"." * 4_096)
+        os.fdatasync(self._file.fileno())
+        self.times.append((time.perf_counter() - began) * 1e3)
+
+
+async def trade(engine: TradingEngine, count: int, bare: BareCommits) -> list[str]:
+    """One signal after the other, each when the order before it is filled; the orders' ids."""
     chance = random.Random(0)
     keys: list[str] = []
     for number in range(count):
@@ -94,6 +110,7 @@ async def trade(engine: TradingEngine, count: int) -> list[str]:
         order = await until(lambda signal=signal: _order_of(engine, signal.signal_id), LONGEST)
         await until(lambda order=order: _is_settled(engine, order), LONGEST)
         keys.append(order.client_order_id)
+        await asyncio.to_thread(bare.commit)
         await asyncio.sleep(chance.uniform(0.001, 0.01))
     return keys
 
@@ -148,18 +165,6 @@ async def bare_posts(engine: TradingEngine, count: int) -> list[float]:
     return found
 
 
-def bare_commits(folder: Path, count: int) -> list[float]:
-    """Milliseconds of an append of two rows' size, synced: the least that any journal on this disk takes."""
-    found = []
-    with (folder / "bare").open("ab", buffering=0) as file:
-        for _ in range(count):
-            began = time.perf_counter()
-            file.write(b"." * 4_096)
-            os.fdatasync(file.fileno())
-            found.append((time.perf_counter() - began) * 1e3)
-    return found
-
-
 def shown(times: list[float]) -> dict[str, float]:
     cuts = statistics.quantiles(times, n=100)
     return {"p50_ms": round(cuts[49], 3), "p99_ms": round(cuts[98], 3)}
@@ -168,8 +173,9 @@ def shown(times: list[float]) -> dict[str, float]:
 async def _measure(folder: Path) -> None:
     async with running(folder) as engine:
         await asyncio.sleep(SETTLE)
-        with seen_on_the_wire() as wire:
-            keys = await trade(engine, ORDERS)
+        with seen_on_the_wire() as wire, (folder / "bare").open("ab", buffering=0) as file:
+            bare = BareCommits(file)
+            keys = await trade(engine, ORDERS, bare)
         found = hops(engine, keys, wire)
         posts = await bare_posts(engine, ORDERS // 4)
     whole = shown(found.pop("signal to wire"))
@@ -177,7 +183,7 @@ async def _measure(folder: Path) -> None:
         "what": "signal to order on the wire", "value": whole["p99_ms"], "unit": "ms p99", "goal": GOAL_MS,
         "ratio": round(GOAL_MS / whole["p99_ms"], 2), **whole, "orders": ORDERS,
         "hops": {name: shown(times) for name, times in found.items()},
-        "bare synced write": shown(bare_commits(folder, ORDERS // 4)), "bare POST and answer": shown(posts),
+        "bare synced write": shown(bare.times), "bare POST and answer": shown(posts),
     }), flush=True)  # fmt: skip
 
 
