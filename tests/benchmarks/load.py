@@ -91,6 +91,7 @@ async def drive(url: str, request: bytes, seconds: float, times: Times, connecti
     """Send the request on every connection again and again."""
     loop = asyncio.get_running_loop()
     where = urlsplit(url)
+    assert where.hostname and where.port
     ends = [loop.create_future() for _ in range(connections)]
     end = time.perf_counter() + seconds
     for done in ends:

@@ -21,6 +21,7 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
+from functools import partial
 from io import FileIO
 from pathlib import Path
 from typing import Any
@@ -107,8 +108,8 @@ async def trade(engine: TradingEngine, count: int, bare: BareCommits) -> list[st
     for number in range(count):
         signal = _signal(engine, number)
         engine._parts.router.on_signal(signal)
-        order = await until(lambda signal=signal: _order_of(engine, signal.signal_id), LONGEST)
-        await until(lambda order=order: _is_settled(engine, order), LONGEST)
+        order: Order = await until(partial(_order_of, engine, signal.signal_id), LONGEST)
+        await until(partial(_is_settled, engine, order), LONGEST)
         keys.append(order.client_order_id)
         await asyncio.to_thread(bare.commit)
         await asyncio.sleep(chance.uniform(0.001, 0.01))

@@ -71,6 +71,7 @@ async def _measure(supervisor: Supervisor, table: Table[ProcessRow]) -> list[flo
         desk.open("processes")
         desk.engine_runs()
         tree = window.findChild(TreeView, "processes.table")
+        assert tree is not None
         eyes = Eyes(tree)
         await supervisor.start(["worker"])  # the console's processes have run before a person clicks
         await supervisor.wait_state("worker", [S.RUNNING], 30)
@@ -78,6 +79,7 @@ async def _measure(supervisor: Supervisor, table: Table[ProcessRow]) -> list[flo
         for _ in range(ROUNDS):
             for name, state in (("processes.start", S.RUNNING), ("processes.stop", S.STOPPED)):
                 button = window.findChild(QPushButton, name)
+                assert button is not None
                 await until(button.isEnabled)  # the panel looks once a second what can be done
                 seen, clicked = eyes.next_state(), time.perf_counter()
                 QTest.mouseClick(button, Qt.MouseButton.LeftButton)

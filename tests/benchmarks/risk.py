@@ -107,7 +107,7 @@ async def updates(folder: Path) -> None:
     def update() -> None:
         number = next(numbers)
         ledger.bookings.count(fill(number, Side.BUY if number % 3 else Side.SELL, now))
-        ledger.gross_exposure(desk.core._mark)
+        ledger.gross_exposure(desk.core._pictures.mark)
 
     say("state_update", **times(update))
     for number in range(1_000):

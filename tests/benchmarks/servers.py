@@ -11,6 +11,7 @@ from typing import Any
 from aiohttp import web
 
 from engine.domain.market import Quote, Trade
+from engine.exchange.prices.events import TapeEvent
 from engine.exchange.server import ExchangeOptions, ExchangeServer
 from engine.garbage import spare_the_living
 
@@ -57,7 +58,7 @@ async def stream(stop: asyncio.Event, ready: Ready) -> None:
     """The exchange with a market that brings the next batch as soon as every client has taken the last one."""
     async with ExchangeServer(ExchangeOptions(symbols=("SPY",))) as server:
         ready(server.url)
-        streams, events = server._data, a_batch()
+        streams, events = server._data, list[TapeEvent](a_batch())
         while not stop.is_set():
             if not any(client.outbox.waiting for client in streams._clients):
                 streams.publish(events, minutes=[], revised=[], days=[])

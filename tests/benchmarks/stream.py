@@ -103,7 +103,7 @@ async def ours(url: str, total: int) -> dict[str, Any]:
             received[0] = time.perf_counter()
         take_in(connection, data)
 
-    BurstConnection.data_received = note_receipt  # type: ignore[method-assign]
+    BurstConnection.data_received = note_receipt  # type: ignore[method-assign,assignment]
 
     async def flush() -> None:
         while True:
@@ -222,7 +222,7 @@ def throughput(batch: int) -> None:
 
 
 def _ratio(theirs: list[dict[str, Any]], ours: list[dict[str, Any]]) -> float:
-    return statistics.median(one["cpu_us"] / other["cpu_us"] for one, other in zip(theirs, ours, strict=True))
+    return float(statistics.median(one["cpu_us"] / other["cpu_us"] for one, other in zip(theirs, ours, strict=True)))
 
 
 def latency(batch: int) -> None:

@@ -68,7 +68,7 @@ class Pace:
         job, room = self._job, self._job.window - (self.sent - self._received.value)
         if job.per_second:
             room = int((time.perf_counter() - self._began) * job.per_second) - self.sent
-        return max(0, min(room, job.count - self.sent, PIPELINE))
+        return int(max(0, min(room, job.count - self.sent, PIPELINE)))
 
     def pause(self) -> float:
         """Seconds until there may be room; to look more often would take the processor from the readers."""

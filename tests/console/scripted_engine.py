@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -125,7 +124,7 @@ class ScriptedEngine:
         self.asked.append(("scale_feeds", count))
 
     def process_history(self, name: str) -> list[ProcessSample]:
-        return [ProcessSample(float(second), second % 7, 5e7 + second * 1e5, 100.0) for second in range(90)]
+        return [ProcessSample(float(second), second % 7, 50_000_000 + second * 100_000, 100.0) for second in range(90)]
 
     async def place_order(self, request: OrderRequest) -> Placed:
         self.asked.append(("place_order", request))
@@ -197,5 +196,5 @@ class ScriptedEngine:
     async def start_backtest(self, spec: BacktestSpec) -> Any:
         raise UnavailableError("No child can be started.", "Free some memory.")
 
-    def backtest_results(self) -> Sequence[BacktestResult]:
+    def backtest_results(self) -> list[BacktestResult]:
         return []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -22,12 +21,8 @@ KEY = "somebody-else"
 
 
 @pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[ScriptedDesk]:
-    clock = SkippingClock()
-    desk = ScriptedDesk(ScriptedVenue(clock), clock, tmp_path / "orders.db")
-    await desk.open()
-    yield desk
-    await desk.close()
+def desk(scripted: ScriptedDesk) -> ScriptedDesk:
+    return scripted
 
 
 def elsewhere(quantity: int = 5) -> Order:
