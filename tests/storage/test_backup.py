@@ -20,6 +20,7 @@ from engine.config.settings import Settings
 from engine.domain.errors import AlreadyRunningError, ConfigurationError, DataError
 from engine.domain.events import SystemEvent
 from engine.installation import Installation
+from engine.orchestrator.watch_list import WatchList
 from engine.storage.backup.create import create
 from engine.storage.backup.keep import backups, thin_out
 from engine.storage.backup.lake_list import read_list
@@ -66,6 +67,7 @@ async def fill_in(here: Installation) -> None:
         letters.keep([(DeadLetter(event=event, handler="h", error="e", detail="d", attempts=1), NOW)])
         letters.close()
         IncidentFile(here.incidents).close()
+        await WatchList(here.watch_list, ["SPY"], ()).add("QQQ")
         SnapshotStore(here.snapshots).save(b"state", NOW)
         store = SqliteStore(here.market_database)
         await store.open()
@@ -100,7 +102,7 @@ async def test_everything_is_in_it_and_comes_back_in_a_new_folder(settings: Sett
     assert done.aside is None
     assert {part.name for part in manifest.parts} == {
         "orders.db", "dead_letters.db", "incidents.db", f"snapshots/{NOW:020d}.snapshot", "market.db", "market.db.json",
-        "backtests/R1/result.json", "lake.json", "lake/iex/SPY.parquet", "paddock.toml", "settings.toml",
+        "watch_list.json", "backtests/R1/result.json", "lake.json", "lake/iex/SPY.parquet", "paddock.toml", "settings.toml",
     }  # fmt: skip
     here = Installation(tmp_path / "new", "demo")
     assert [one.client_order_id for one in (await read(here.journal)).orders] == ["demo-test-1", "demo-test-2"]
@@ -108,6 +110,7 @@ async def test_everything_is_in_it_and_comes_back_in_a_new_folder(settings: Sett
     assert [letter.handler for letter in letters.letters()] == ["h"]
     letters.close()
     assert SnapshotStore(here.snapshots).load().payload == b"state"
+    assert WatchList(here.watch_list, ["SPY"], ()).symbols == ["SPY", "QQQ"]
     assert (here.lake / "iex" / "SPY.parquet").read_bytes() == b"content of SPY.parquet"
     with contextlib.closing(sqlite3.connect(here.market_database)) as market:
         assert market.execute("SELECT count(*) FROM realtime_candles").fetchone() == (2,)

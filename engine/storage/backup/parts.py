@@ -49,6 +49,7 @@ class Writing:
         for path in (installation.incidents, installation.dead_letters):
             if path.is_file():
                 self._database(path)
+        self._file(installation.watch_list)
         self._try("market database", self._market)
         for path in sorted(installation.backtests.rglob("*")):
             if path.is_file():
@@ -78,7 +79,7 @@ class Writing:
         return target
 
     def _file(self, path: Path) -> None:
-        """A snapshot or a result that is removed meanwhile is not missed."""
+        """One that is not there, or is removed meanwhile, is not missed."""
         self._look()
         with contextlib.suppress(FileNotFoundError):
             shutil.copyfile(path, target := self._place(path))
