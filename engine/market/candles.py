@@ -15,13 +15,16 @@ from engine.market.hours import Hours, RoundTheClock
 from engine.market.longer import LONGER, MINUTE, LongerCandles
 from engine.market.minutes import Minutes
 from engine.market.seconds import Seconds
+from engine.market.tape import Tape
 
 
 class Candles:
-    def __init__(self, symbol: str, hours: Hours | None = None) -> None:
+    """`tape` is where the prints are kept that are added here."""
+
+    def __init__(self, symbol: str, hours: Hours | None = None, tape: Tape | None = None) -> None:
         self.symbol = symbol
         self.hours = hours or RoundTheClock()
-        self.seconds = Seconds(symbol, self.hours)
+        self.seconds = Seconds(symbol, self.hours, tape or Tape())
         self.minutes = Minutes(symbol, self.seconds)
         self._longer = LongerCandles(self.hours)
         self._closed_to = 0
@@ -60,7 +63,7 @@ class Candles:
                 second.revision += 1
             elif start + NANOSECONDS <= self._closed_to:
                 second.closed = True
-            if second.closed and second.up_to_date().priced:
+            if second.closed and second.fold.priced:
                 bars.append(second.bar(self.symbol))
         for minute in minutes:
             bars += self._take(self.minutes.build_again(minute, self._closed_to))
@@ -97,10 +100,10 @@ class Candles:
     def growing(self) -> list[Bar]:
         """Candles that changed since the last call and are still open, the longer ones included."""
         newest = self.seconds.newest
-        if newest is None or newest.told == len(newest.prints):
+        if newest is None or newest.told == newest.fold.sums:
             return []
-        newest.told = len(newest.prints)
-        found = [newest.bar(self.symbol)] if not newest.closed and newest.up_to_date().priced else []
+        newest.told = newest.fold.sums
+        found = [newest.bar(self.symbol)] if not newest.closed and newest.fold.priced else []
         minute = self.minutes.growing()
         if minute is not None:
             found.append(minute)

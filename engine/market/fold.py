@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from operator import mul
-
-from engine.domain.market import Bar, Timeframe, Trade
-from engine.market.normaliser.conditions import ALL, HIGH_LOW, LAST, VOLUME, updates
+from engine.domain.market import Bar, Timeframe
+from engine.market.normaliser.conditions import HIGH_LOW, LAST, VOLUME, Kind
 
 LATE = float("inf")
 
@@ -35,44 +32,27 @@ class Fold:
         """Whether a print that may be the last price was in it: without one there is no candle."""
         return self.close_at >= 0
 
-    def add(self, trades: Sequence[Trade]) -> None:
-        """In one go when all are ordinary and in order, as nearly all are; else one by one."""
-        times = [trade.timestamp for trade in trades]
-        tape = trades[0].tape  # that of the symbol
-        conditions = [trade.conditions for trade in trades]
-        kinds = conditions[:1] if conditions.count(conditions[0]) == len(conditions) else set(conditions)
-        ordinary = all(updates(tape, kind) == ALL for kind in kinds)
-        if ordinary and times[0] > self.close_at and times == sorted(times) and _distinct_ends(times):
-            self._add_in_order(trades, times)
-        else:
-            for trade in trades:
-                self._add_one(trade)
+    @property
+    def sums(self) -> tuple[float, ...]:
+        """What changes when a print is added that has any effect."""
+        return self.count, self.turnover, self.open, self.close, self.high, self.low
 
-    def _add_in_order(self, trades: Sequence[Trade], times: Sequence[int]) -> None:
-        prices = [trade.price for trade in trades]
-        sizes = [trade.size for trade in trades]
-        self.volume += sum(sizes)
-        self.turnover += sum(map(mul, prices, sizes))
-        self.count += len(trades)
-        self.high = max(self.high, max(prices))
-        self.low = min(self.low, min(prices))
-        if self.open_at < 0:
-            self.open, self.open_at, self.open_id = prices[0], times[0], trades[0].trade_id
-        self.close, self.close_at, self.close_id = prices[-1], times[-1], trades[-1].trade_id
-
-    def _add_one(self, trade: Trade) -> None:
-        effect, price, at = updates(trade.tape, trade.conditions), trade.price, trade.timestamp
+    def add(self, price: float, size: float, at: int, number: int, kind: Kind) -> None:
+        """A print; the processor's loop over the trades of a batch does the same with one that may update all and is later
+        than all before it.
+        """
+        effect = kind.effect
         if effect & VOLUME:
-            self.volume += trade.size
-            self.turnover += price * trade.size
+            self.volume += size
+            self.turnover += price * size
             self.count += 1
         if effect & HIGH_LOW:
             self.high, self.low = max(self.high, price), min(self.low, price)
         if effect & LAST:
-            if at > self.close_at or (at == self.close_at and trade.trade_id >= self.close_id):
-                self.close, self.close_at, self.close_id = price, at, trade.trade_id
-            if self.open_at < 0 or at < self.open_at or (at == self.open_at and trade.trade_id < self.open_id):
-                self.open, self.open_at, self.open_id = price, at, trade.trade_id
+            if at > self.close_at or (at == self.close_at and number >= self.close_id):
+                self.close, self.close_at, self.close_id = price, at, number
+            if self.open_at < 0 or at < self.open_at or (at == self.open_at and number < self.open_id):
+                self.open, self.open_at, self.open_id = price, at, number
 
     def join(self, later: Fold) -> None:
         """Add a fold of a later time."""
@@ -94,8 +74,3 @@ class Fold:
             symbol, timeframe, start, self.open, max(self.high, self.open), min(self.low, self.open), self.close,
             volume, self.count, self.turnover / volume if volume else self.close, closed, revision,
         )  # fmt: skip
-
-
-def _distinct_ends(times: Sequence[int]) -> bool:
-    """Whether first and last alone have their time, so that no id has to decide."""
-    return len(times) == 1 or (times[0] != times[1] and times[-1] != times[-2])

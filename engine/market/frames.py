@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from engine.domain.market import Bar, Quote, Timeframe, Trade
+from engine.domain.market import Bar, Timeframe, Trade
 from engine.market import wire
 from engine.market.batch import Batch, Correction
 from engine.market.stamps import time_of, times_of
@@ -33,9 +33,6 @@ _decode_all = MSGPACK.all
 _UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError)
 
 _STAMPED = (wire.StreamTrade, wire.StreamQuote)
-_conditions: dict[tuple[str, ...], tuple[str, ...]] = {}
-"""Of trades, which live for minutes: a tuple of its own in each would give Python's collector something to look through."""
-MOST_SHARED = 20_000
 
 
 class Frame(Batch, kw_only=True):
@@ -73,37 +70,23 @@ def read(data: bytes, encoding: Encoding, frame: Frame) -> list[Any]:
 
 
 def unpack(messages: list[Any], frame: Frame) -> None:
-    """Trades and quotes with their times; one loop, because this is what the feed does most."""
+    """Trades and quotes with their times."""
     try:
         stamps = [message.timestamp for message in messages]
     except AttributeError:  # something else is among them
         _sort([message for message in messages if type(message) not in _STAMPED], frame)
         messages = [message for message in messages if type(message) in _STAMPED]
         stamps = [message.timestamp for message in messages]
-    trades: list[Trade] = []
-    quotes: list[Quote] = []
-    trade_kind, conditions = wire.StreamTrade, _conditions
-    for message, at in zip(messages, times_of(stamps), strict=True):
-        if at is None:
-            frame.rejected += 1
-            continue
+    times = times_of(stamps)
+    if None in times:
+        frame.rejected += times.count(None)
+        messages = [message for message, at in zip(messages, times, strict=True) if at is not None]
+        times = [at for at in times if at is not None]
+    for message, at in zip(messages, times, strict=True):
         message.timestamp = at
-        if type(message) is trade_kind:
-            try:
-                message.conditions = conditions[message.conditions]
-            except KeyError:
-                _share(message.conditions)
-            trades.append(message)
-        else:
-            quotes.append(message)
-    frame.trades, frame.quotes = trades, quotes
-
-
-def _share(conditions: tuple[str, ...]) -> None:
-    """What the trades after this one refer to instead of their own."""
-    if len(_conditions) >= MOST_SHARED:
-        _conditions.clear()
-    _conditions[conditions] = conditions
+    trade_kind = wire.StreamTrade
+    frame.trades = [message for message in messages if type(message) is trade_kind]
+    frame.quotes = [message for message in messages if type(message) is not trade_kind]
 
 
 def _one_by_one(data: bytes, encoding: Encoding, frame: Frame) -> Iterable[Any]:

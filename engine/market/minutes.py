@@ -50,7 +50,7 @@ class Minutes:
         if start == self._start:
             total.join(self._fold)
         for second in self._seconds.open_since(start):
-            total.join(second.up_to_date())
+            total.join(second.fold)
         return total.bar(self._symbol, Timeframe.MINUTE_1, start, False) if total.priced else None
 
     def close_before(self, time: int) -> list[Bar]:
@@ -68,9 +68,10 @@ class Minutes:
         total = Fold()
         for second in self._seconds.between(start, start + MINUTE):
             if second.closed:
-                total.join(second.up_to_date())
+                total.join(second.fold)
         if start + MINUTE > closed_to:
-            self._start, self._fold = start, total
+            if self._start in (-1, start):  # else the one before is open, and no second of this one has closed
+                self._start, self._fold = start, total
             return []
         if not total.priced:
             return []

@@ -6,13 +6,15 @@ by a named reason, conflated, or of a symbol that nobody watches.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Iterable, Sequence
 
-from engine.domain.market import NANOSECONDS, Bar
-from engine.market.batch import Batch
+from engine.domain.market import NANOSECONDS, Bar, Trade
+from engine.market.batch import Batch, Correction
 from engine.market.board import Board
 from engine.market.candles import Candles
 from engine.market.hours import Hours
+from engine.market.normaliser.conditions import ALL
 from engine.market.normaliser.normaliser import Normaliser
 from engine.market.normaliser.rejections import Reason
 
@@ -32,7 +34,10 @@ class Processor:
         """The second of the tape up to which candles have been closed."""
 
     def watch(self, symbol: str, hours: Hours) -> None:
-        self.candles.setdefault(symbol, Candles(symbol, hours))
+        if symbol not in self.candles:
+            known = self.normaliser.symbols[symbol]
+            self.candles[symbol] = candles = Candles(symbol, hours, known.tape)
+            known.open = candles.seconds.open
 
     def unwatch(self, symbol: str) -> bool:
         self.board.forget(symbol)
@@ -46,44 +51,93 @@ class Processor:
             self.board.touch(symbol)
 
     def take(self, batch: Batch) -> None:
-        self.build(self.check(batch))
+        """What `check` and `build` do, with one loop over the trades."""
+        self._count(batch)
+        if batch.quotes:
+            self.normaliser.quotes(batch.quotes)
+        changed = self._take_trades(batch.trades) if batch.trades else {}
+        self._finish(batch, changed)
 
     def check(self, batch: Batch) -> Batch:
         """The batch with what can be believed; quotes are on the board after this, prints are not yet in candles."""
-        normaliser = self.normaliser
-        self.messages += batch.count
-        if batch.rejected:
-            normaliser.rejections.count(Reason.UNREADABLE, batch.rejected)
-        if batch.quotes:
-            batch.quotes = normaliser.quotes(batch.quotes)
-        if batch.trades:
-            batch.trades = normaliser.trades(batch.trades)
-        if batch.corrections:
-            batch.corrections = normaliser.corrections(batch.corrections, self.candles)
+        self._count(batch)
+        batch.quotes = self.normaliser.quotes(batch.quotes)
+        batch.trades = self.normaliser.trades(batch.trades)
         return batch
 
     def build(self, batch: Batch) -> None:
-        candles = self.candles
         changed: dict[Candles, None] = {}
         for trade in batch.trades:
-            try:
-                some = candles[trade.symbol]
-            except KeyError:
-                self.unwatched += 1
-                continue
-            seconds = some.seconds
-            if seconds.open_start <= trade.timestamp < seconds.open_end:  # what add_print does first, without two calls
-                seconds.open_prints.append(trade)
-            elif some.add_print(trade):
-                changed[some] = None
-        bars = [bar for some in changed for bar in some.changes()]
+            self._put(trade, changed)
+        self._finish(batch, changed)
+
+    def _count(self, batch: Batch) -> None:
+        self.messages += batch.count
+        if batch.rejected:
+            self.normaliser.rejections.count(Reason.UNREADABLE, batch.rejected)
+
+    def _take_trades(self, trades: Sequence[Trade]) -> dict[Candles, None]:
+        """The candles that have something to close or to tell.
+
+        Nearly all prints are not earlier than any of their symbol, within the second that is open, and of a usual price.
+        For them there is no call: what `Tape.put` and `Fold.add` do is written out.
+        """
+        normaliser, infinite = self.normaliser, math.inf
+        symbols, newest = normaliser.symbols, normaliser.newest
+        changed: dict[Candles, None] = {}
+        refused: list[Trade] = []
+        for trade in trades:
+            symbol, at, price, size = symbols[trade.symbol], trade.timestamp, trade.price, trade.size
+            second, band = symbol.open, symbol.band
+            if (
+                symbol.latest <= at < second.end
+                and band.low <= price <= band.high
+                and 0.0 < size < infinite
+                and (symbol.latest != at or symbol.is_another(trade))
+            ):
+                symbol.newest = symbol.latest = at
+                if at > newest:
+                    newest = at
+                number, kind = trade.trade_id, symbol.kinds[trade.conditions]
+                tape, fold = symbol.tape, second.fold
+                tape.times.append(at)
+                tape.prices.append(price)
+                tape.sizes.append(size)
+                tape.numbers.append(number)
+                tape.exchanges.append(trade.exchange)
+                tape.kinds.append(kind)
+                if kind.effect == ALL and -1 < fold.close_at < at:
+                    fold.volume += size
+                    fold.turnover += price * size
+                    fold.count += 1
+                    fold.close, fold.close_at, fold.close_id = price, at, number
+                    if price > fold.high:
+                        fold.high = price
+                    if price < fold.low:
+                        fold.low = price
+                else:
+                    fold.add(price, size, at, number, kind)
+            elif normaliser.lets_through(symbol, trade):
+                self._put(trade, changed)
+            else:
+                refused.append(trade)
+        normaliser.move_time(newest)
+        normaliser.learn(normaliser.kept(trades, refused))
+        return changed
+
+    def _put(self, trade: Trade, changed: dict[Candles, None]) -> None:
+        candles = self.candles.get(trade.symbol)
+        if candles is None:
+            self.unwatched += 1
+        elif candles.add_print(trade):
+            changed[candles] = None
+
+    def _finish(self, batch: Batch, changed: dict[Candles, None]) -> None:
+        bars = [bar for candles in changed for bar in candles.changes()]
         if batch.bars:
             bars += self._venues(batch.bars)
-        for correction in batch.corrections:
-            found = candles[correction.symbol].correct(correction)
-            if found is None:
-                self.normaliser.rejections.add(Reason.UNKNOWN_PRINT, correction)
-            bars += found or []
+        if batch.corrections:
+            bars += self._correct(batch.corrections)
         bars += self._close(changed)
         if bars:
             self._give_out(bars)
@@ -98,6 +152,15 @@ class Processor:
         for minute in minutes:
             if (candles := self.candles.get(minute.symbol)) is not None:
                 bars += candles.replace_minute(minute)
+        return bars
+
+    def _correct(self, corrections: Iterable[Correction]) -> list[Bar]:
+        bars: list[Bar] = []
+        for correction in self.normaliser.corrections(corrections, self.candles):
+            found = self.candles[correction.symbol].correct(correction)
+            if found is None:
+                self.normaliser.rejections.add(Reason.UNKNOWN_PRINT, correction)
+            bars += found or []
         return bars
 
     def _close(self, changed: Iterable[Candles]) -> list[Bar]:

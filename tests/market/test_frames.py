@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import msgpack
@@ -11,7 +9,6 @@ from msgspec import msgpack
 from engine.domain.market import NANOSECONDS, Trade
 from engine.exchange.prices.events import Cancellation, Correction
 from engine.exchange.server import announcements, codec
-from engine.market import frames
 from engine.market.frames import decode
 from engine.market.stamps import IN_COLUMNS
 
@@ -67,16 +64,3 @@ def test_one_unreadable_time_and_a_word_of_the_server_spoil_nothing_in_a_large_f
     frame = decode(msgpack.encode([*messages, spoilt, {"T": "success", "msg": "connected"}]))
     assert len(frame.trades) == len(messages)
     assert (frame.rejected, frame.words) == (1, ["connected"])
-
-
-def test_trades_share_their_conditions_however_many_there_have_been(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They live for minutes; what a hostile or endless list of conditions leaves behind is bounded."""
-    monkeypatch.setattr(frames, "MOST_SHARED", 10)
-    told = [msgspec.structs.replace(TRADE, symbol=f"S{n % 30}", conditions=("@", str(n % 14))) for n in range(300)]
-    twice = [trade for trade in told for _ in range(2)]
-    (data,) = codec.frames([codec.encode_trade(trade, True) for trade in twice], packed=True)
-    found = decode(data).trades
-    assert [(trade.symbol, trade.conditions) for trade in found] == [(t.symbol, t.conditions) for t in twice]
-    for one, other in zip(found[::2], found[1::2], strict=True):
-        assert one.conditions is other.conditions
-    assert len(frames._conditions) <= 10

@@ -6,16 +6,12 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from engine.domain.market import NANOSECONDS, Bar, Quote, Timeframe, Trade
-from engine.market.batch import Batch, Correction
-from engine.market.hours import NewYorkDays
-from engine.market.normaliser.conditions import ALL, HIGH_LOW, LAST, VOLUME, updates
-from engine.market.normaliser.normaliser import LEAP, OLDEST, Normaliser
+from engine.domain.market import NANOSECONDS, Quote, Trade
+from engine.market.normaliser import conditions
+from engine.market.normaliser.conditions import ALL, HIGH_LOW, LAST, VOLUME, kind_of, kinds_of, updates
+from engine.market.normaliser.normaliser import END_OF_TIME, LEAP, OLDEST, Normaliser
 from engine.market.normaliser.rejections import Reason
-from engine.market.processor import Processor
 
 NOON = 1_700_000_000 * NANOSECONDS
 
@@ -105,60 +101,20 @@ def test_conditions_say_what_a_print_updates() -> None:
     assert updates("C", ("9",)) == LAST | HIGH_LOW
 
 
-class Built:
-    """A processor and the last word on each candle."""
-
-    def __init__(self) -> None:
-        self.bars: dict[tuple[Timeframe, int], Bar] = {}
-        self.processor = Processor(self.keep)
-        self.processor.watch("SPY", NewYorkDays())
-
-    def keep(self, bars: list[Bar]) -> None:
-        for bar in bars:
-            old = self.bars.get((bar.timeframe, bar.timestamp))
-            assert old is None or bar.revision > old.revision, "a closed candle comes again only as a new revision"
-            self.bars[bar.timeframe, bar.timestamp] = bar
-
-    def take(self, *trades: Trade, corrections: tuple[Correction, ...] = ()) -> None:
-        self.processor.take(Batch(trades=trades, corrections=corrections))
-
-    def values(self) -> dict[tuple[Timeframe, int], tuple[float, ...]]:
-        self.processor.close_before(NOON + 3 * 86_400 * NANOSECONDS)
-        return {key: (b.open, b.high, b.low, b.close, b.volume, b.trade_count) for key, b in self.bars.items()}
+def test_a_kind_is_known_once_and_what_garbled_conditions_leave_behind_is_bounded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(conditions, "MOST_KINDS", 10)
+    for n in range(300):
+        told = ("@", str(n % 14))
+        one, other = (kind_of(trade(conditions=tuple(told))) for _ in range(2))
+        assert one is other
+        assert (one.conditions, one.effect) == (told, updates("", told))
+        assert len(kinds_of("")) <= 10
 
 
-tapes = st.lists(st.tuples(st.integers(0, 90_000), st.integers(99, 101)), min_size=1, max_size=50)
-
-
-@given(tapes, st.randoms(use_true_random=False), st.integers(1, 9))
-def test_disorder_and_doubles_change_no_candle(tape: list[tuple[int, int]], chance: Any, size: int) -> None:
-    trades = [trade(number, NOON + at * 1_000_000, float(price)) for number, (at, price) in enumerate(sorted(tape), 1)]
-    straight, mixed = Built(), Built()
-    straight.take(*trades)
-    disordered = trades + chance.sample(trades, len(trades) // 2)
-    chance.shuffle(disordered)
-    for at in range(0, len(disordered), size):
-        mixed.take(*disordered[at : at + size])
-    assert mixed.values() == straight.values()
-    counts = mixed.processor.normaliser.rejections.counts
-    assert counts[Reason.DUPLICATE] == len(disordered) - len(trades)
-    assert mixed.processor.messages == len(trades) + sum(counts.values()), "every message is accounted for"
-
-
-def test_a_correction_and_a_cancel_give_the_candles_that_the_right_prints_give() -> None:
-    wrong = [trade(1), trade(2, NOON + 1, price=101.0), trade(3, NOON + 2, price=101.5)]
-    later = trade(4, NOON + 70 * NANOSECONDS // 10)
-    right = trade(2, NOON + 1, price=100.5)
-    told, straight = Built(), Built()
-    told.take(*wrong, later)
-    told.take(
-        corrections=(
-            Correction("SPY", "V", 2, 101.0, 1.0, 0, right),
-            Correction("SPY", "V", 3, 101.5, 1.0, 0),
-            Correction("SPY", "V", 99, 1.0, 1.0, 0),
-        )
-    )
-    straight.take(wrong[0], right, later)
-    assert told.values() == straight.values()
-    assert told.bars[Timeframe.SECOND_1, NOON].revision == 2
-    assert refused(told.processor.normaliser) == {Reason.UNKNOWN_PRINT: 1}
+def test_a_time_beyond_all_clocks_is_absurd_however_often_it_comes() -> None:
+    normaliser = Normaliser()
+    assert normaliser.trades([trade()])
+    assert normaliser.trades([trade(number, at=END_OF_TIME + number) for number in range(2, 9)]) == []
+    assert refused(normaliser) == {Reason.ABSURD: 7}

@@ -73,6 +73,10 @@ class Listener(Processor):
             self.watch(symbol, RoundTheClock())
         self.line = Line([teller.source, *others], symbols, self, self._catch_up, self.ended.append)
 
+    def take(self, batch: Batch) -> None:
+        self.heard.update(trade.symbol for trade in batch.trades)
+        super().take(batch)
+
     def check(self, batch: Batch) -> Batch:
         self.heard.update(trade.symbol for trade in batch.trades)
         return super().check(batch)

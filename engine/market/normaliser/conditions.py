@@ -61,6 +61,52 @@ UTP rules; the official bars of the recordings leave them out.
 """
 
 
+class Kind:
+    """Conditions as all prints that have them share them, and what they let a print update."""
+
+    __slots__ = ("conditions", "effect")
+
+    def __init__(self, conditions: tuple[str, ...], effect: int) -> None:
+        self.conditions = conditions
+        self.effect = effect
+
+
+NOTHING = Kind((), 0)
+"""Of a print that was taken back."""
+
+
+class Kinds(dict[tuple[str, ...], Kind]):
+    """Of one tape, by conditions."""
+
+    def __init__(self, tape: str) -> None:
+        super().__init__()
+        self._tape = tape
+
+    def __missing__(self, conditions: tuple[str, ...]) -> Kind:
+        if len(self) >= MOST_KINDS:
+            self.clear()
+        kind = self[conditions] = Kind(conditions, updates(self._tape, conditions))
+        return kind
+
+
+MOST_KINDS, MOST_TAPES = 20_000, 100
+"""No venue has nearly as many; what is garbled may."""
+_kinds: dict[str, Kinds] = {}
+
+
+def kinds_of(tape: str) -> Kinds:
+    found = _kinds.get(tape)
+    if found is None:
+        if len(_kinds) >= MOST_TAPES:
+            _kinds.clear()
+        found = _kinds[tape] = Kinds(tape)
+    return found
+
+
+def kind_of(trade: Trade) -> Kind:
+    return kinds_of(trade.tape)[trade.conditions]
+
+
 @lru_cache(maxsize=4_096)
 def updates(tape: str, conditions: tuple[str, ...]) -> int:
     """A sum of LAST, HIGH_LOW and VOLUME."""

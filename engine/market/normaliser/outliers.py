@@ -20,8 +20,9 @@ WIDTH = 12.0
 """Scales that a price may lie outside the quote."""
 LEAST_SHARE = 0.02
 """Of the price: what is always allowed, so that a quiet stock may jump."""
-EVERY = 8
-"""Prints that are learnt from one measurement to the next."""
+EVERY, EVERY_LATER = 8, 32
+"""Prints that are learnt from one measurement to the next, before and after the window is full. A price that is outside the
+band is measured by the newest prints anyway."""
 QUOTE_LIFE = 10 * NANOSECONDS
 CONFIRMATIONS = 5
 
@@ -51,7 +52,7 @@ class PriceBand:
         """A print that is believed; a sample of them is enough."""
         self._prints.append(trade.price)
         self._learnt += 1
-        if self._learnt % EVERY == 0:
+        if self._learnt % (EVERY if self._learnt <= WINDOW else EVERY_LATER) == 0:
             self._measure(trade.timestamp)
 
     def believes(self, trade: Trade) -> bool:

@@ -1,0 +1,126 @@
+"""From batches to candles: the loop that most prints pass through does what is done with each by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.domain.market import NANOSECONDS, Bar, Timeframe, Trade
+from engine.market.batch import Batch, Correction
+from engine.market.hours import NewYorkDays
+from engine.market.normaliser.rejections import Reason
+from engine.market.processor import Processor
+from tests.market.test_normaliser import NOON, refused, trade
+
+
+class Built:
+    """A processor and the last word on each candle."""
+
+    def __init__(self) -> None:
+        self.bars: dict[tuple[Timeframe, int], Bar] = {}
+        self.processor = Processor(self.keep)
+        self.processor.watch("SPY", NewYorkDays())
+
+    def keep(self, bars: list[Bar]) -> None:
+        for bar in bars:
+            old = self.bars.get((bar.timeframe, bar.timestamp))
+            assert old is None or bar.revision > old.revision, "a closed candle comes again only as a new revision"
+            self.bars[bar.timeframe, bar.timestamp] = bar
+
+    def take(self, *trades: Trade, corrections: tuple[Correction, ...] = ()) -> None:
+        self.processor.take(Batch(trades=trades, corrections=corrections))
+
+    def take_by_name(self, *trades: Trade, corrections: tuple[Correction, ...] = ()) -> None:
+        self.processor.build(self.processor.check(Batch(trades=trades, corrections=corrections)))
+
+    def values(self) -> dict[tuple[Timeframe, int], tuple[float, ...]]:
+        self.processor.close_before(NOON + 3 * 86_400 * NANOSECONDS)
+        return {key: (b.open, b.high, b.low, b.close, b.volume, b.trade_count) for key, b in self.bars.items()}
+
+
+tapes = st.lists(st.tuples(st.integers(0, 90_000), st.integers(99, 101)), min_size=1, max_size=50)
+
+
+@given(tapes, st.randoms(use_true_random=False), st.integers(1, 9))
+def test_disorder_and_doubles_change_no_candle(tape: list[tuple[int, int]], chance: Any, size: int) -> None:
+    trades = [trade(number, NOON + at * 1_000_000, float(price)) for number, (at, price) in enumerate(sorted(tape), 1)]
+    straight, mixed = Built(), Built()
+    straight.take(*trades)
+    disordered = trades + chance.sample(trades, len(trades) // 2)
+    chance.shuffle(disordered)
+    for at in range(0, len(disordered), size):
+        mixed.take(*disordered[at : at + size])
+    assert mixed.values() == straight.values()
+    counts = mixed.processor.normaliser.rejections.counts
+    assert counts[Reason.DUPLICATE] == len(disordered) - len(trades)
+    assert mixed.processor.messages == len(trades) + sum(counts.values()), "every message is accounted for"
+
+
+def test_prints_of_the_next_minute_out_of_order_take_nothing_from_the_minute_that_is_open() -> None:
+    """Its first second has closed, its last has not: the minute is what the two make."""
+    built = Built()
+    for seconds in ((0,), (2,), (41, 40), (102,)):
+        built.take(*(trade(second + 1, NOON + second * NANOSECONDS) for second in seconds))
+    built.values()
+    minutes = {start - NOON: bar.volume for (frame, start), bar in built.bars.items() if frame is Timeframe.MINUTE_1}
+    assert minutes == {-20 * NANOSECONDS: 2.0, 40 * NANOSECONDS: 2.0, 100 * NANOSECONDS: 1.0}
+
+
+def test_a_correction_and_a_cancel_give_the_candles_that_the_right_prints_give() -> None:
+    wrong = [trade(1), trade(2, NOON + 1, price=101.0), trade(3, NOON + 2, price=101.5)]
+    later = trade(4, NOON + 70 * NANOSECONDS // 10)
+    right = trade(2, NOON + 1, price=100.5)
+    told, straight = Built(), Built()
+    told.take(*wrong, later)
+    told.take(
+        corrections=(
+            Correction("SPY", "V", 2, 101.0, 1.0, 0, right),
+            Correction("SPY", "V", 3, 101.5, 1.0, 0),
+            Correction("SPY", "V", 99, 1.0, 1.0, 0),
+        )
+    )
+    straight.take(wrong[0], right, later)
+    assert told.values() == straight.values()
+    assert told.bars[Timeframe.SECOND_1, NOON].revision == 2
+    assert refused(told.processor.normaliser) == {Reason.UNKNOWN_PRINT: 1}
+
+
+steps = st.lists(
+    st.tuples(
+        st.sampled_from((0, 0, 1, 7, 400, 1_100, -3, -900, -70_000)),  # milliseconds after the one before
+        st.integers(98, 102),
+        st.sampled_from(((), ("@",), ("I",), ("Z",), ("M",), ("9",))),
+        st.integers(0, 5),
+    ),
+    min_size=1,
+    max_size=60,
+)
+
+
+@given(steps, st.integers(1, 9), st.lists(st.tuples(st.integers(0, 59), st.booleans()), max_size=6))
+def test_the_loop_over_a_batch_does_what_is_done_print_by_print(
+    tape: list[tuple[int, int, tuple[str, ...], int]], size: int, wrong: list[tuple[int, bool]]
+) -> None:
+    """Of one time, out of order, without an id, told twice, with conditions, corrected and cancelled meanwhile."""
+    trades: list[Trade] = []
+    at = NOON
+    for step, price, conditions, number in tape:
+        at += step * 1_000_000
+        trades.append(trade(number, at, float(price), conditions=conditions))
+    quick, named = Built(), Built()
+    for first in range(0, len(trades), size):
+        part = trades[first : first + size]
+        corrections = tuple(
+            Correction("SPY", "V", old.trade_id, old.price, 1.0, 0, trade(9, price=100.5) if put_right else None)
+            for old, put_right in (
+                (trades[index], put_right) for index, put_right in wrong if index < first + len(part)
+            )
+        )
+        quick.take(*part, corrections=corrections)
+        named.take_by_name(*part, corrections=corrections)
+        wrong = [(index, put_right) for index, put_right in wrong if index >= first + len(part)]
+    assert refused(quick.processor.normaliser) == refused(named.processor.normaliser)
+    assert quick.values() == named.values()
+    assert quick.bars == named.bars
