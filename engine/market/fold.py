@@ -38,9 +38,7 @@ class Fold:
         return self.count, self.turnover, self.open, self.close, self.high, self.low
 
     def add(self, price: float, size: float, at: int, number: int, kind: Kind) -> None:
-        """A print; the processor's loop over the trades of a batch does the same with one that may update all and is later
-        than all before it.
-        """
+        """A print; the processor's loop over a batch does the same with one that is the newest and may update all."""
         effect = kind.effect
         if effect & VOLUME:
             self.volume += size

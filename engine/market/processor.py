@@ -106,7 +106,9 @@ class Processor:
                 tape.numbers.append(number)
                 tape.exchanges.append(trade.exchange)
                 tape.kinds.append(kind)
-                if kind.effect == ALL and -1 < fold.close_at < at:
+                if kind.effect == ALL and (
+                    -1 < fold.close_at < at or (fold.close_at == at and number >= fold.close_id)
+                ):
                     fold.volume += size
                     fold.turnover += price * size
                     fold.count += 1

@@ -60,10 +60,13 @@ class Tape:
         self.kinds.append(kind_of(trade))
 
     def put_late(self, trade: Trade) -> None:
+        self._put_beside(trade, trade.timestamp, trade.exchange)
+
+    def _put_beside(self, trade: Trade, time: int, exchange: str) -> None:
         """One without an id gets a number of its own, or it would take the place of another of its time."""
         self._nameless -= 1
-        key = trade.timestamp, trade.exchange, trade.trade_id or self._nameless
-        self._beside[key] = Print(trade.price, trade.size, trade.timestamp, trade.trade_id, kind_of(trade))
+        key = time, exchange, trade.trade_id or self._nameless
+        self._beside[key] = Print(trade.price, trade.size, time, trade.trade_id, kind_of(trade))
 
     def refuse(self, trade: Trade) -> None:
         """Know one that is no print."""
@@ -108,8 +111,7 @@ class Tape:
         """
         time, new = self._take_back(correction), correction.replacement
         if time >= 0 and new is not None:
-            right = Print(new.price, new.size, time, new.trade_id, kind_of(new))
-            self._beside[time, correction.exchange, new.trade_id] = right
+            self._put_beside(new, time, correction.exchange)
         return time
 
     def _take_back(self, correction: Correction) -> int:
@@ -124,7 +126,7 @@ class Tape:
                 self.kinds[at] = NOTHING
                 return self.times[at]
         for key, one in self._beside.items():
-            if key[1:] == (exchange, number) and one is not None and one.price == price:
+            if one is not None and (key[1], one.number, one.price) == (exchange, number, price):
                 self._beside[key] = None
                 return one.time
         return -1

@@ -10,6 +10,7 @@ NAMES = (
     "tabs",
     "backtest",
     "stream",
+    "recorded",
     "exchange",
     "engine",
     "risk",
