@@ -124,3 +124,43 @@ def test_the_loop_over_a_batch_does_what_is_done_print_by_print(
     assert refused(quick.processor.normaliser) == refused(named.processor.normaliser)
     assert quick.values() == named.values()
     assert quick.bars == named.bars
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from((0, 0, 1, 300, 1_100)), st.sampled_from(("take", "hold", "read", "let go"))),
+        min_size=1,
+        max_size=40,
+    ),
+    st.randoms(use_true_random=False),
+)
+def test_what_waits_while_missed_trades_are_read_counts_once(told: list[tuple[int, str]], chance: Any) -> None:
+    """Streamed, held and read again over REST, in any turn; and each second can be built again from the tape."""
+    built, held = Built(), list[Batch]()
+    processor, at = built.processor, NOON
+    candles = processor.candles["SPY"]
+    tape: list[Trade] = []
+    for number, (step, what) in enumerate(told, 1):
+        at += step * 1_000_000
+        tape.append(trade(number, at, size=float(number)))
+        streamed = Batch(trades=[tape[-1], *chance.sample(tape, min(len(tape), 2))])
+        if what == "take" and not held:
+            processor.take(streamed)
+        else:
+            held.append(processor.check(streamed))
+        if what == "read":
+            candles.add(processor.normaliser.trades(tape[-chance.randint(1, 9) :]))
+        elif what == "let go":
+            processor.build(Batch(trades=[one for batch in held for one in batch.trades]))
+            held.clear()
+    processor.build(Batch(trades=[one for batch in held for one in batch.trades]))
+    volumes: dict[int, float] = {}
+    for one in tape:
+        second = one.timestamp - one.timestamp % NANOSECONDS
+        volumes[second] = volumes.get(second, 0.0) + one.size
+    assert {start: bar.volume for start, bar in candles.seconds.bars.items()} == volumes
+    wrong = chance.choice(tape)
+    candles.correct(Correction("SPY", "V", wrong.trade_id, wrong.price, wrong.size, 0))
+    volumes[wrong.timestamp - wrong.timestamp % NANOSECONDS] -= wrong.size
+    left = {start: volume for start, volume in volumes.items() if volume}
+    assert {start: bar.volume for start, bar in candles.seconds.bars.items()} == left
