@@ -57,9 +57,8 @@ async def test_a_child_that_gets_on_is_left_alone(stage: Stage) -> None:
     stage.add("busy", heartbeat_timeout=5)
     await stage.supervisor.start(["child"])
     async with asyncio.timeout(20):
-        while stage.row().progress < 5:
+        while stage.row().progress < 5 or not stage.row().progress_rate:  # which is measured over half a second
             await stage.supervisor.sample()
-    assert stage.row().progress_rate > 0
     assert stage.states() == [ProcessState.STARTING, ProcessState.RUNNING]
 
 
