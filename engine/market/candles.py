@@ -132,7 +132,4 @@ class Candles:
         return bars
 
     def _next_end(self) -> int:
-        newest = self.seconds.newest
-        if newest is not None and not newest.closed:
-            return newest.start + NANOSECONDS
-        return min(self.minutes.open_end(), self._longer.open_end())
+        return min(self.seconds.open_end(), self.minutes.open_end(), self._longer.open_end())

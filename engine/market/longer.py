@@ -11,6 +11,7 @@ from functools import reduce
 
 from engine.domain.market import Bar, Timeframe
 from engine.market.hours import Hours
+from engine.market.seconds import NEVER
 
 LONGER = (Timeframe.MINUTE_5, Timeframe.MINUTE_15, Timeframe.HOUR_1, Timeframe.HOUR_4, Timeframe.DAY_1)
 MINUTE = Timeframe.MINUTE_1.nanoseconds
@@ -19,7 +20,6 @@ MINUTES_KEPT = 2_000
 CLOSED_KEPT = 500
 """Of each length: as many as the minutes that are kept can change, and to know their revision."""
 DAY_AND_A_HALF = 36 * 60 * MINUTE
-NEVER = 1 << 62
 
 
 class LongerCandles:

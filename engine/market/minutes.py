@@ -5,9 +5,7 @@ from __future__ import annotations
 from engine.domain.market import Bar, Timeframe
 from engine.market.fold import Fold
 from engine.market.longer import MINUTE, MINUTES_KEPT, revised, same
-from engine.market.seconds import Second, Seconds
-
-NEVER = 1 << 62
+from engine.market.seconds import NEVER, Second, Seconds
 
 
 class Minutes:

@@ -14,6 +14,8 @@ from engine.market.open_second import OpenSecond
 from engine.market.tape import Tape
 
 SECONDS_KEPT = 1_800
+NEVER = 1 << 62
+"""The end of what is not open."""
 
 
 class Second:
@@ -111,6 +113,15 @@ class Seconds:
             self.open.close()
         closed.reverse()
         return closed
+
+    def open_end(self) -> int:
+        """The end of the oldest that is open: the one before the newest is, for as long as its prints may be out of order."""
+        end = NEVER
+        for second in reversed(self._all.values()):
+            if second.closed:
+                break
+            end = second.start + NANOSECONDS
+        return end
 
     def open_since(self, start: int) -> list[Second]:
         """Oldest first."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,27 @@ def test_closed_candles_of_every_length_are_what_brute_force_gives(
         counted = [t for t in trades if t.timestamp // min(length, MINUTE) * min(length, MINUTE) in minutes]
         found = {bar.timestamp: row(bar) for bar in latest(of(timeframe, told)).values()}
         assert found == brute_force(counted, length)
+
+
+pauses = st.lists(st.sampled_from((1, 20, 60, 400, 995, 1_000, 58_000)), min_size=1, max_size=60)
+
+
+@given(pauses, st.sampled_from((0, 50, 1_500)))
+def test_a_candle_closes_as_soon_as_its_end_has_passed_whatever_came_of_the_next_one(
+    tape: list[int], wait: int
+) -> None:
+    """`wait` = milliseconds that prints may be out of order: the next second has begun before this one closes."""
+    candles, told = Candles("SPY"), dict[Timeframe, set[int]]()
+    printed: set[int] = set()
+    for moment in accumulate(tape):
+        printed.add(moment * 1_000_000)
+        time = (moment - wait) * 1_000_000
+        for bar in [*candles.add([trade(moment * 1_000_000)]), *candles.close_before(time)]:
+            told.setdefault(bar.timeframe, set()).add(bar.timestamp)
+        for timeframe in (Timeframe.SECOND_1, Timeframe.MINUTE_1, Timeframe.MINUTE_5):
+            starts = {at - at % timeframe.nanoseconds for at in printed}
+            over = {start for start in starts if start + timeframe.nanoseconds <= time}
+            assert told.get(timeframe, set()) == over
 
 
 @pytest.mark.parametrize("venue_first", [True, False])
