@@ -30,7 +30,7 @@ class Encoding:
 
 MSGPACK, JSON = Encoding(msgspec.msgpack), Encoding(msgspec.json)
 _decode_all = MSGPACK.all
-_UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError)
+UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError)
 
 _STAMPED = (wire.StreamTrade, wire.StreamQuote)
 
@@ -54,7 +54,7 @@ def decode(*frames: bytes | str) -> Frame:
             continue
         try:
             messages += _decode_all(data)
-        except _UNREADABLE:
+        except UNREADABLE:
             messages += _one_by_one(data, MSGPACK, frame)
     unpack(messages, frame)
     return frame
@@ -64,7 +64,7 @@ def read(data: bytes, encoding: Encoding, frame: Frame) -> list[Any]:
     """The messages, not unpacked; those that cannot be read are counted in `frame`."""
     try:
         found: list[Any] = encoding.all(data)
-    except _UNREADABLE:
+    except UNREADABLE:
         found = list(_one_by_one(data, encoding, frame))
     return found
 
@@ -74,7 +74,7 @@ def unpack(messages: list[Any], frame: Frame) -> None:
     try:
         stamps = [message.timestamp for message in messages]
     except AttributeError:  # something else is among them
-        _sort([message for message in messages if type(message) not in _STAMPED], frame)
+        sort_others([message for message in messages if type(message) not in _STAMPED], frame)
         messages = [message for message in messages if type(message) in _STAMPED]
         stamps = [message.timestamp for message in messages]
     times = times_of(stamps)
@@ -92,13 +92,13 @@ def unpack(messages: list[Any], frame: Frame) -> None:
 def _one_by_one(data: bytes, encoding: Encoding, frame: Frame) -> Iterable[Any]:
     try:
         parts = encoding.raw(data)
-    except _UNREADABLE:
+    except UNREADABLE:
         frame.rejected += 1
         return
     for part in parts:
         try:
             yield encoding.one(part)
-        except _UNREADABLE:
+        except UNREADABLE:
             yield from _without_nulls(part, encoding, frame)
 
 
@@ -107,11 +107,11 @@ def _without_nulls(part: msgspec.Raw, encoding: Encoding, frame: Frame) -> Itera
     try:
         fields = encoding.fields(part)
         yield encoding.one(encoding.encode({key: value for key, value in fields.items() if value is not None}))
-    except (*_UNREADABLE, TypeError):
+    except (*UNREADABLE, TypeError):
         frame.rejected += 1
 
 
-def _sort(messages: Iterable[Any], frame: Frame) -> None:
+def sort_others(messages: Iterable[Any], frame: Frame) -> None:
     bars: list[Bar] = []
     daily: list[Bar] = []
     corrections: list[Correction] = []

@@ -13,10 +13,12 @@ from engine.domain.market import NANOSECONDS, Bar, Trade
 from engine.market.batch import Batch, Correction
 from engine.market.board import Board
 from engine.market.candles import Candles
+from engine.market.columns import Trades
 from engine.market.hours import Hours
 from engine.market.normaliser.conditions import ALL
 from engine.market.normaliser.normaliser import Normaliser
 from engine.market.normaliser.rejections import Reason
+from engine.market.runs import take_runs
 
 REORDER = NANOSECONDS // 20
 """How long, by the tape's time, a candle waits for prints that are out of order before it closes."""
@@ -55,7 +57,11 @@ class Processor:
         self._count(batch)
         if batch.quotes:
             self.normaliser.quotes(batch.quotes)
-        changed = self._take_trades(batch.trades) if batch.trades else {}
+        changed: dict[Candles, None] = {}
+        if isinstance(batch.trades, Trades):
+            self._take_columns(batch.trades, changed)
+        elif batch.trades:
+            self.normaliser.learn(self._take_trades(batch.trades, changed))
         self._finish(batch, changed)
 
     def check(self, batch: Batch) -> Batch:
@@ -76,15 +82,28 @@ class Processor:
         if batch.rejected:
             self.normaliser.rejections.count(Reason.UNREADABLE, batch.rejected)
 
-    def _take_trades(self, trades: Sequence[Trade]) -> dict[Candles, None]:
-        """The candles that have something to close or to tell.
+    def _take_columns(self, trades: Trades, changed: dict[Candles, None]) -> None:
+        """First what is ordinary of each symbol, then the others as they came."""
+        places, newest = take_runs(trades, self.normaliser.symbols)
+        self.normaliser.move_time(newest)
+        kept: Sequence[Trade] = trades
+        if places:
+            left = trades.in_order_of_arrival(places)
+            others = [trades[n] for n in left]
+            refused = set(map(id, others)) - set(map(id, self._take_trades(others, changed)))
+            if refused:
+                without = {n for n, trade in zip(left, others, strict=True) if id(trade) in refused}
+                kept = [trade for n, trade in enumerate(trades) if n not in without]
+        self.normaliser.learn(kept)
+
+    def _take_trades(self, trades: Sequence[Trade], changed: dict[Candles, None]) -> Sequence[Trade]:
+        """Those that are believed; `changed` gets the candles that have something to close or to tell.
 
         Nearly all prints are not earlier than any of their symbol, within the second that is open, and of a usual price.
         For them there is no call: what `Tape.put` and `Fold.add` do is written out.
         """
         normaliser, infinite = self.normaliser, math.inf
         symbols, newest = normaliser.symbols, normaliser.newest
-        changed: dict[Candles, None] = {}
         refused: list[Trade] = []
         for trade in trades:
             symbol, at, price, size = symbols[trade.symbol], trade.timestamp, trade.price, trade.size
@@ -93,7 +112,7 @@ class Processor:
                 symbol.latest <= at < second.end
                 and band.low <= price <= band.high
                 and 0.0 < size < infinite
-                and (symbol.latest != at or symbol.is_another(trade))
+                and (symbol.latest != at or symbol.is_another(at, trade.exchange, trade.trade_id))
             ):
                 symbol.newest = symbol.latest = at
                 if at > newest:
@@ -124,8 +143,7 @@ class Processor:
             else:
                 refused.append(trade)
         normaliser.move_time(newest)
-        normaliser.learn(normaliser.kept(trades, refused))
-        return changed
+        return normaliser.kept(trades, refused)
 
     def _put(self, trade: Trade, changed: dict[Candles, None]) -> None:
         candles = self.candles.get(trade.symbol)

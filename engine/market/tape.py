@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from engine.domain.market import NANOSECONDS, Trade
@@ -59,6 +59,23 @@ class Tape:
         self.exchanges.append(trade.exchange)
         self.kinds.append(kind_of(trade))
 
+    def extend(
+        self,
+        times: Sequence[int],
+        prices: Sequence[float],
+        sizes: Sequence[float],
+        numbers: Sequence[int],
+        exchanges: Sequence[str],
+        kinds: Sequence[Kind],
+    ) -> None:
+        """Several as `put` puts one."""
+        self.times.extend(times)
+        self.prices.extend(prices)
+        self.sizes.extend(sizes)
+        self.numbers.extend(numbers)
+        self.exchanges.extend(exchanges)
+        self.kinds.extend(kinds)
+
     def put_late(self, trade: Trade) -> None:
         self._put_beside(trade, trade.timestamp, trade.exchange)
 
@@ -74,13 +91,13 @@ class Tape:
 
     def knows(self, trade: Trade) -> bool:
         """One without an id, which is 0, is never known."""
-        return self.is_beside(trade) or (
+        return self.is_beside(trade.timestamp, trade.exchange, trade.trade_id) or (
             trade.trade_id != 0 and (trade.trade_id, trade.exchange) in self.at(trade.timestamp)
         )
 
-    def is_beside(self, trade: Trade) -> bool:
+    def is_beside(self, time: int, exchange: str, number: int) -> bool:
         """Whether it is known, but not by the columns."""
-        return trade.trade_id != 0 and (trade.timestamp, trade.exchange, trade.trade_id) in self._beside
+        return number != 0 and (time, exchange, number) in self._beside
 
     def at(self, time: int) -> set[tuple[int, str]]:
         """Id and exchange of the prints of this time in the columns; of the newest time all are."""

@@ -19,6 +19,7 @@ from engine.market.history.stores import HistoryStores, open_history
 from engine.market.hours import Choice
 from engine.market.indicators.live import LiveIndicators
 from engine.market.indicators.sessions import day_start
+from engine.market.packed import decoder
 from engine.market.sources.choice import SourceChoice, VenueAccess, open_sources
 from engine.processes.child import Child
 from engine.streams.address import HubAddress
@@ -89,6 +90,7 @@ class FeedWorker:
             self._indicators = LiveIndicators(feed.history.newest_closed, self._say, day_start)
             self._following = Following(feed, self._indicators)
             spare_the_living(50_000, 20, 50)
+            self._spawn(asyncio.to_thread(decoder.load))
             try:
                 await self._work()
             finally:

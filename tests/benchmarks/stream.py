@@ -174,8 +174,10 @@ def _client(pipe: Connection, kind: str, url: str, total: int) -> None:
     if kind == "ours":
         from engine import event_loop
         from engine.garbage import spare_the_living
+        from engine.market.packed import decoder
         from engine.market.sources import overload
 
+        decoder.load()
         overload.LONGEST_FULL = float("inf")  # conflation would spare us work that the others do
         spare_the_living(50_000, 20, 50)
         pipe.send(event_loop.run(ours(url, total)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -10,11 +11,20 @@ import pytest
 from engine.broker.address import VenueAddress
 from engine.domain.market import NANOSECONDS, Bar, Timeframe
 from engine.exchange.server import ExchangeServer
+from engine.market.packed import decoder
+from engine.market.packed.reader import Reader
 from engine.market.sources.alpaca import AlpacaStream
 from engine.market.sources.polling import RestPolling
 from engine.streams.messages import Gaps, HistoryReply, HistoryRequest, StreamHealth
 from tests.market.conftest import Running, exchange, fault, running
 from tests.waiting import until
+
+
+@pytest.fixture(params=[False, True], ids=["message by message", "in columns"])
+def in_columns(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways of reading the stream, the compiled one for small bursts, too."""
+    monkeypatch.setattr(decoder, "LEAST", 0)
+    monkeypatch.setattr(decoder, "_make_reader", partial(Reader, least_of_each=0) if request.param else None)
 
 
 async def history(found: Running, symbol: str, timeframe: Timeframe, limit: int) -> HistoryReply:
@@ -33,6 +43,7 @@ async def venue_minutes(found: Running, symbol: str = "SPY") -> dict[int, Bar]:
     return {bar.timestamp: bar for bar in bars if bar.closed}
 
 
+@pytest.mark.usefixtures("in_columns")
 async def test_quotes_of_stocks_and_crypto_carry_prices_and_the_day() -> None:
     async with exchange(speed=10) as server, running(server.url, "SPY", "BTC/USD") as found:
         await until(lambda: all(found.quotes().get(s) and found.quotes()[s].bid > 0 for s in ("SPY", "BTC/USD")))
@@ -43,6 +54,7 @@ async def test_quotes_of_stocks_and_crypto_carry_prices_and_the_day() -> None:
         assert 0 <= status.age < 10
 
 
+@pytest.mark.usefixtures("in_columns")
 async def test_live_candles_equal_the_venues_own() -> None:
     async with exchange(speed=120) as server, running(server.url, "SPY") as found:
         await until(lambda: len({bar.timestamp for bar in found.closed(Timeframe.MINUTE_1)}) >= 8)
@@ -111,6 +123,7 @@ async def test_symbols_come_and_go_while_it_runs() -> None:
         assert found.closed(Timeframe.SECOND_1, "SPY") == []
 
 
+@pytest.mark.usefixtures("in_columns")
 async def test_dropped_streams_come_back_and_miss_nothing_and_each_gap_is_told() -> None:
     async with exchange(speed=60) as server, running(server.url, "SPY") as found:
         await until(lambda: found.closed(Timeframe.MINUTE_1))

@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import msgpack
 
 from engine.domain.market import NANOSECONDS, Bar, Timeframe, Trade
 from engine.market.batch import Batch, Correction
+from engine.market.frames import decode
 from engine.market.hours import NewYorkDays
 from engine.market.normaliser.rejections import Reason
 from engine.market.processor import Processor
+from tests.market.packing import packed_quote, told
 from tests.market.test_normaliser import NOON, refused, trade
+from tests.market.test_packed import reader
 
 
 class Built:
     """A processor and the last word on each candle."""
 
     def __init__(self) -> None:
-        self.bars: dict[tuple[Timeframe, int], Bar] = {}
+        self.bars: dict[tuple[str, Timeframe, int], Bar] = {}
         self.processor = Processor(self.keep)
         self.processor.watch("SPY", NewYorkDays())
 
     def keep(self, bars: list[Bar]) -> None:
         for bar in bars:
-            old = self.bars.get((bar.timeframe, bar.timestamp))
+            old = self.bars.get((bar.symbol, bar.timeframe, bar.timestamp))
             assert old is None or bar.revision > old.revision, "a closed candle comes again only as a new revision"
-            self.bars[bar.timeframe, bar.timestamp] = bar
+            self.bars[bar.symbol, bar.timeframe, bar.timestamp] = bar
 
     def take(self, *trades: Trade, corrections: tuple[Correction, ...] = ()) -> None:
         self.processor.take(Batch(trades=trades, corrections=corrections))
@@ -35,7 +40,7 @@ class Built:
     def take_by_name(self, *trades: Trade, corrections: tuple[Correction, ...] = ()) -> None:
         self.processor.build(self.processor.check(Batch(trades=trades, corrections=corrections)))
 
-    def values(self) -> dict[tuple[Timeframe, int], tuple[float, ...]]:
+    def values(self) -> dict[tuple[str, Timeframe, int], tuple[float, ...]]:
         self.processor.close_before(NOON + 3 * 86_400 * NANOSECONDS)
         return {key: (b.open, b.high, b.low, b.close, b.volume, b.trade_count) for key, b in self.bars.items()}
 
@@ -64,7 +69,7 @@ def test_prints_of_the_next_minute_out_of_order_take_nothing_from_the_minute_tha
     for seconds in ((0,), (2,), (41, 40), (102,)):
         built.take(*(trade(second + 1, NOON + second * NANOSECONDS) for second in seconds))
     built.values()
-    minutes = {start - NOON: bar.volume for (frame, start), bar in built.bars.items() if frame is Timeframe.MINUTE_1}
+    minutes = {start - NOON: bar.volume for (_, frame, start), bar in built.bars.items() if frame is Timeframe.MINUTE_1}
     assert minutes == {-20 * NANOSECONDS: 2.0, 40 * NANOSECONDS: 2.0, 100 * NANOSECONDS: 1.0}
 
 
@@ -83,7 +88,7 @@ def test_a_correction_and_a_cancel_give_the_candles_that_the_right_prints_give()
     )
     straight.take(wrong[0], right, later)
     assert told.values() == straight.values()
-    assert told.bars[Timeframe.SECOND_1, NOON].revision == 2
+    assert told.bars["SPY", Timeframe.SECOND_1, NOON].revision == 2
     assert refused(told.processor.normaliser) == {Reason.UNKNOWN_PRINT: 1}
 
 
@@ -124,6 +129,59 @@ def test_the_loop_over_a_batch_does_what_is_done_print_by_print(
     assert refused(quick.processor.normaliser) == refused(named.processor.normaliser)
     assert quick.values() == named.values()
     assert quick.bars == named.bars
+
+
+def test_what_is_ordinary_moves_the_tapes_time_on_too() -> None:
+    """Or the second before would stay open until a print comes that is not."""
+    built = Built()
+    for moments in ((0, 1_010), (1_100,)):
+        burst = [told(trade(1 + ms, NOON + ms * 1_000_000)) for ms in moments]
+        batch = reader.read([msgpack.encode(burst)])
+        assert batch is not None
+        built.processor.take(batch)
+    assert ("SPY", Timeframe.SECOND_1, NOON) in built.bars
+
+
+def told_steps(calm: int) -> st.SearchStrategy[list[tuple[Any, ...]]]:
+    """`calm` times as much of what is usual as of what is not."""
+    return st.lists(
+        st.tuples(
+            st.sampled_from((0, 0, 1, 7) * calm + (400, 1_100, -3, -900, -70_000, 86_400_000)),  # milliseconds
+            st.sampled_from(("SPY", "SPY", "SPY", "QQQ", "IBM")),
+            st.sampled_from((99.0, 100.0, 101.0) * calm + (150.0, 0.0, -1.0, math.nan, math.inf)),
+            st.sampled_from(((), ("@",), ("I",), ("Z",), ("M",), ("9",), ("@", "I"))),
+            st.integers(0, 9),
+            st.sampled_from((True, False, False, False)),
+        ),
+        min_size=20,
+        max_size=120,
+    )
+
+
+@given(st.one_of(told_steps(1), told_steps(5), told_steps(50)), st.integers(5, 60))
+def test_bursts_in_columns_do_what_is_done_message_by_message(tape: list[tuple[Any, ...]], size: int) -> None:
+    """Of symbols that are watched and one that is not, prints and quotes, good ones and such as cannot be."""
+    at, messages = NOON, list[dict[str, Any]]()
+    for step, symbol, price, conditions, number, is_quote in tape:
+        at += step * 1_000_000
+        if is_quote:
+            messages.append({**packed_quote(symbol, at, number), "bp": price, "c": conditions})
+        else:
+            messages.append(told(Trade(symbol, price, 1.0, at, "V", conditions, number, "A")))
+    columns, named = Built(), Built()
+    for built in (columns, named):
+        built.processor.watch("QQQ", NewYorkDays())
+    for first in range(0, len(messages), size):
+        burst = [msgpack.encode(messages[first : first + size])]
+        batch, by_name = reader.read(burst), decode(*burst)
+        assert batch is not None
+        columns.processor.take(batch)
+        named.processor.build(named.processor.check(by_name))
+        assert columns.bars == named.bars
+    assert refused(columns.processor.normaliser) == refused(named.processor.normaliser)
+    assert columns.processor.unwatched == named.processor.unwatched
+    assert columns.processor.board.drain() == named.processor.board.drain()
+    assert columns.values() == named.values()
 
 
 @given(

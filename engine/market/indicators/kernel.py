@@ -11,11 +11,11 @@ Plain means and deviations are summed anew for each window, so they do not drift
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any
 
-import numba
 import numpy as np
+
+from engine.market.compiling import compiled
 
 REFUSALS = (
     "",
@@ -25,19 +25,9 @@ REFUSALS = (
     "it is not later than the bar before",
 )
 
-F = TypeVar("F", bound=Callable[..., Any])
-
 EMA, FAST, SLOW, SIGNAL, GAIN, LOSS, RANGE, CLOSE, NOTIONAL, VOLUME = range(10)
 """Columns of `state`. Until an average is complete its column holds the sum of what came so far."""
 STATE_COLUMNS = 10
-
-
-def compiled(function: F) -> F:
-    try:
-        return cast(F, numba.njit(cache=True, error_model="numpy")(function))
-    except RuntimeError:
-        # Neither the installation nor the user's cache folder can be written: compile at each start instead.
-        return cast(F, numba.njit(error_model="numpy")(function))
 
 
 @compiled

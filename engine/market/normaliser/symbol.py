@@ -14,7 +14,7 @@ RETURNS = 5
 
 class Symbol:
     __slots__ = (
-        "_burst", "_burst_at", "band", "behind", "kinds", "latest", "newest", "open", "quote", "quoted", "tape",
+        "_burst", "band", "behind", "burst_at", "kinds", "latest", "newest", "open", "quote", "quoted", "tape",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -32,7 +32,8 @@ class Symbol:
         """That of its candles; of a symbol that nobody watches, one that never opens."""
         self.band = PriceBand()
         self.behind = 0
-        self._burst_at = 0
+        self.burst_at = 0
+        """The time of the prints by which `is_another` knows one; the tape has been asked for those before."""
         self._burst: set[tuple[int, str]] = set()
 
     def may_return(self) -> bool:
@@ -43,18 +44,18 @@ class Symbol:
         if trade.timestamp < self.latest:
             return not self.tape.knows(trade)
         if trade.timestamp > self.latest:
-            return not self.tape.is_beside(trade)
-        return self.is_another(trade)
+            return not self.tape.is_beside(trade.timestamp, trade.exchange, trade.trade_id)
+        return self.is_another(trade.timestamp, trade.exchange, trade.trade_id)
 
-    def is_another(self, trade: Trade) -> bool:
+    def is_another(self, time: int, exchange: str, number: int) -> bool:
         """Of a print with the time of the latest: whether it is none of those; from now on it is. An order that takes
         several others is several prints of one time.
         """
-        if self._burst_at != trade.timestamp:
-            self._burst_at, self._burst = trade.timestamp, self.tape.at(trade.timestamp)
-        one = trade.trade_id, trade.exchange
-        if one in self._burst or self.tape.is_beside(trade):
-            return not trade.trade_id
+        if self.burst_at != time:
+            self.burst_at, self._burst = time, self.tape.at(time)
+        one = number, exchange
+        if one in self._burst or self.tape.is_beside(time, exchange, number):
+            return not number
         self._burst.add(one)
         return True
 

@@ -19,6 +19,7 @@ from websockets.asyncio.client import connect
 from engine.domain.errors import CredentialsError, UnavailableError
 from engine.market.batch import Batch
 from engine.market.frames import Frame, decode
+from engine.market.packed.decoder import Decoder
 from engine.market.sources.base import SourceState
 from engine.market.sources.connection import MAX_SIZE, BurstConnection
 from engine.market.sources.grants import MOST_REQUESTS, Grants
@@ -30,8 +31,8 @@ log = logging.getLogger(__name__)
 HANDSHAKE_TIMEOUT = 10.0
 ANSWER_TIMEOUT = 10.0
 CHANNELS = ("trades", "quotes", "bars", "updatedBars")
-TOGETHER = 32
-"""Frames of one batch at most: what is decoded together should fit the processor's cache."""
+TOGETHER = 64 * 1024
+"""Bytes of one batch, more or less: what is decoded together should fit the processor's cache."""
 
 LOOK_EVERY = 0.5
 """Seconds between two looks at what is missing."""
@@ -60,6 +61,7 @@ class AlpacaStream:
         self._key = key
         self._secret = secret
         self._pauses = Pauses(seed)
+        self._decoder = Decoder()
         self._overload = Overload()
         self._socket: BurstConnection | None = None
         self._grants = Grants()
@@ -135,8 +137,9 @@ class AlpacaStream:
                 yield early
                 while True:
                     frames = await socket.burst()
-                    for first in range(0, len(frames), TOGETHER):
-                        yield self._batch(socket, frames[first : first + TOGETHER])
+                    together = 1 + TOGETHER * len(frames) // max(1, sum(map(len, frames)))
+                    for first in range(0, len(frames), together):
+                        yield self._batch(socket, frames[first : first + together])
             finally:
                 insisting.cancel()
                 self._socket = None
@@ -160,7 +163,7 @@ class AlpacaStream:
                 return frame
 
     def _batch(self, socket: BurstConnection, frames: list[bytes | str]) -> Batch:
-        frame = decode(*frames)
+        frame = self._decoder.decode(frames)
         frame.received_at = socket.received_at
         for code, message in frame.errors:
             self._heed(code, message)
