@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from engine.domain.errors import PaddockError
 from engine.domain.market import NANOSECONDS, Bar, Timeframe
@@ -50,11 +50,12 @@ class CatchUp:
             if (candles := self._candles.get(symbol)) is not None:
                 self._read_from.setdefault(symbol, next(reversed(candles.seconds.bars), -1))
 
-    def owe(self, symbols: Iterable[str], since: int) -> None:
-        """Another feed has said the candles of these new symbols that end until `since`, and will say no more: those after
-        it are given out when the symbols are first read, which else only prepares for what streams in.
+    def owe(self, since: Mapping[str, int]) -> None:
+        """Another feed, or this one before it started again, has said the candles of these new symbols that end until the
+        time beside each, and will say no more: those after it are given out when the symbols are first read, which else only
+        prepares for what streams in.
         """
-        self._owed.update(dict.fromkeys(symbols, since))
+        self._owed.update(since)
 
     def drain_gaps(self) -> list[Gap]:
         """Those in which something was missed and has been read since the last call."""
@@ -99,35 +100,32 @@ class CatchUp:
         day = snapshot.day if snapshot is not None else None
         begin = day.timestamp if since < 0 and day is not None else max(since, now - LONGEST_GAP)
         minutes = await self._minutes(symbol, begin, now)
-        trades = await self._rest.newest_trades(symbol, now - WARM_UP if since < 0 else since - OVERLAP, MOST_TRADES)
+        owed = self._owed.get(symbol, 0)
+        trades = await self._rest.newest_trades(symbol, _first_trade(since, owed, now), MOST_TRADES)
         self._read_from.pop(symbol, None)
+        self._owed.pop(symbol, None)
         bars: list[Bar] = []
         if since < 0 and day is not None:
-            candles.seed(minutes)
-        else:
-            for minute in minutes:
-                bars += candles.replace_minute(minute)
+            candles.seed(minute for minute in minutes if not _ends_after(minute, owed))
+            minutes = [minute for minute in minutes if _ends_after(minute, owed)]
+        for minute in minutes:
+            bars += candles.replace_minute(minute)
         new = self._normaliser.trades(trades)
         bars += candles.add(new)
         bars += candles.close_before(max(self._normaliser.newest, now))
         self._board.touch(symbol)
-        owed = self._owed.pop(symbol, 0)
         if since < 0:
-            return [bar for bar in bars if owed and bar.timestamp + bar.timeframe.nanoseconds > owed]
+            bars = [bar for bar in bars if _ends_after(bar, owed)]
+            since, new = owed, [trade for trade in new if 0 < owed <= trade.timestamp]
+            if not new:
+                return bars
         self.filled += len(new) + len(minutes)
         if new:
-            whole = len(trades) < MOST_TRADES
-            self._gaps.append(
-                Gap(
-                    symbol=symbol,
-                    start=since,
-                    end=now,
-                    source=SOURCE,
-                    trades=len(new),
-                    minutes=len(minutes),
-                    whole=whole,
-                )
+            whole = len(trades) < MOST_TRADES or trades[0].timestamp < since
+            gap = Gap(
+                symbol=symbol, start=since, end=now, source=SOURCE, trades=len(new), minutes=len(minutes), whole=whole
             )
+            self._gaps.append(gap)
             del self._gaps[:-GAPS_KEPT]
         return bars
 
@@ -136,3 +134,15 @@ class CatchUp:
         start = begin // MINUTE * MINUTE
         found = await self._rest.newest_bars(symbol, Timeframe.MINUTE_1, start, (now - start) // MINUTE + 1, now)
         return [bar for bar in found if bar.closed]
+
+
+def _first_trade(since: int, owed: int, now: int) -> int:
+    """From when on trades are asked for."""
+    if since >= 0:
+        return since - OVERLAP
+    return min(now - WARM_UP, max(owed - OVERLAP, now - LONGEST_GAP)) if owed else now - WARM_UP
+
+
+def _ends_after(bar: Bar, owed: int) -> bool:
+    """Whether another feed owes this bar; 0 = none owes anything."""
+    return 0 < owed < bar.timestamp + bar.timeframe.nanoseconds

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
@@ -104,17 +104,16 @@ class Feed:
         """Returns never; raises what ended a source for good, such as refused keys."""
         await self._failed
 
-    async def watch(self, symbols: Iterable[str], since: int = 0) -> None:
-        """Those the venue does not know are told in the status and left out. Of new ones the candles that end after `since`
-        are given out, too; 0 = only those that are still to come.
+    async def watch(self, symbols: Mapping[str, int]) -> None:
+        """Those the venue does not know are told in the status and left out. Of new ones the candles that end after the time
+        beside them are given out, too; 0 = only those that are still to come.
         """
-        wanted = [symbol for symbol in dict.fromkeys(symbols) if symbol not in self._candles]
+        wanted = [symbol for symbol in symbols if symbol not in self._candles]
         found = await asyncio.gather(*(self._is_known(symbol) for symbol in wanted))
         known = [symbol for symbol, is_known in zip(wanted, found, strict=True) if is_known]
         for symbol in known:
             self.processor.watch(symbol, self._hours.of(symbol))
-        if since:
-            self._missed.owe(known, since)
+        self._missed.owe({symbol: since for symbol in known if (since := symbols[symbol])})
         for crypto in (False, True):
             names = [symbol for symbol in known if is_crypto(symbol) is crypto]
             if names and crypto in self._lines:

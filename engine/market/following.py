@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from engine.market.feed import Feed
@@ -22,14 +22,15 @@ class Following:
         self._feed = feed
         self._watcher = watcher
 
-    async def watch(self, symbols: list[str], since: int = 0) -> None:
-        self._watcher.watch(symbols)
-        await self._feed.watch(symbols, since)
+    async def watch(self, since: Mapping[str, int]) -> None:
+        """By symbol, as `Feed.watch`."""
+        self._watcher.watch(list(since))
+        await self._feed.watch(since)
 
     async def follow(self, message: Watch) -> None:
         """To hear the same again changes nothing."""
         self._feed.tenure.begin(message.add, message.since)
-        await self.watch(message.add, message.since)
+        await self.watch(dict.fromkeys(message.add, message.since))
         if message.until:
             self._feed.tenure.end(message.remove, message.until)
         else:

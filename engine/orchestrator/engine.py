@@ -176,7 +176,7 @@ class TradingEngine(Front):
 
     def _add_components(self) -> None:
         parts = self._parts
-        for spec in plan(parts.settings, parts.installation, parts.hub, parts.venue, parts.feeds.symbols_of):
+        for spec in plan(parts.settings, parts.installation, parts.hub, parts.venue, parts.feeds.share_of):
             parts.supervisor.add(spec)
             parts.components.add(
                 Component(name=spec.name, depends_on=tuple(spec.depends_on), critical=spec.critical, is_process=True)

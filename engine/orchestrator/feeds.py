@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from engine.clock import Clock
 from engine.domain.errors import PaddockError
@@ -36,7 +36,7 @@ STANDS_BY_WITHIN = 60.0
 LAG_LIMIT = 1.0
 """Seconds behind the venue that count as all that a feed can do."""
 _LOST = {ProcessState.FATAL, ProcessState.STUCK, ProcessState.STOPPED, ProcessState.EXITED}
-_Symbols = Callable[[str], list[str]]
+_Share = Callable[[str], Mapping[str, int]]
 
 
 class Feeds:
@@ -51,7 +51,7 @@ class Feeds:
         market: MarketMemory,
         views: Views,
         publish: Callable[[str, Message], None],
-        make_spec: Callable[[str, _Symbols], ProcessSpec],
+        make_spec: Callable[[str, _Share], ProcessSpec],
         clock: Clock,
         speed: float = 1.0,
     ) -> None:
@@ -77,6 +77,10 @@ class Feeds:
 
     def symbols_of(self, name: str) -> list[str]:
         return list(self._shares.get(name, []))
+
+    def share_of(self, name: str) -> dict[str, int]:
+        """Its symbols, and until when the candles of each have been said: a feed that starts again goes on from there."""
+        return {symbol: self._said_until(symbol) for symbol in self.symbols_of(name)}
 
     def choose(self, count: int) -> None:
         """A person's wish; 0 = by load. Raises ConfigurationError."""
@@ -143,7 +147,7 @@ class Feeds:
         if name in self._resting:
             self._resting.discard(name)
         else:
-            self._supervisor.add(self._make_spec(name, self.symbols_of))
+            self._supervisor.add(self._make_spec(name, self.share_of))
         try:
             await self._supervisor.start([name])
             await self._supervisor.wait_state(name, (ProcessState.RUNNING,), STANDS_BY_WITHIN)

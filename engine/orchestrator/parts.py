@@ -76,7 +76,7 @@ class Parts:
             self.market,
             self.views,
             self.transport.publish,
-            lambda name, symbols: further_feed(name, settings, installation, self.hub, self.venue, symbols),
+            lambda name, share: further_feed(name, settings, installation, self.hub, self.venue, share),
             clock,
             settings.exchange.speed if self.venue.is_local else 1.0,
         )

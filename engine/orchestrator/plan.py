@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -150,23 +150,29 @@ def feed_spec(
     installation: Installation,
     hub: HubAddress,
     venue: Venue,
-    symbols: Callable[[str], list[str]],
+    share: Callable[[str], Mapping[str, int]],
 ) -> ProcessSpec:
-    """`symbols` gives those of a feed, whenever it starts."""
-    return ProcessSpec(
-        name=name,
-        kind="feed",
-        group="market data",
-        settings=lambda: {
+    """`share` gives, whenever a feed starts, its symbols and until when the candles of each have been said."""
+
+    def told() -> dict[str, object]:
+        said_until = dict(share(name))
+        return {
             "name": name,
             "hub": hub,
             "venue": venue.address,
-            "symbols": symbols(name),
+            "symbols": list(said_until),
+            "said_until": said_until,
             "feed": settings.alpaca.feed,
             "sessions": settings.alpaca.sessions,
             "sources": source_choice(settings),
             "history": history_stores(settings, installation, hub),
-        },
+        }
+
+    return ProcessSpec(
+        name=name,
+        kind="feed",
+        group="market data",
+        settings=told,
         depends_on=(EXCHANGE, HUB) if venue.is_local else (HUB,),
         critical=name == FEED,
     )
@@ -178,10 +184,10 @@ def further_feed(
     installation: Installation,
     hub: HubAddress,
     venue: Venue,
-    symbols: Callable[[str], list[str]],
+    share: Callable[[str], Mapping[str, int]],
 ) -> ProcessSpec:
     """A feed beside the first, under what is configured for that one."""
-    return laid_over(feed_spec(name, settings, installation, hub, venue, symbols), settings.processes.get(FEED))
+    return laid_over(feed_spec(name, settings, installation, hub, venue, share), settings.processes.get(FEED))
 
 
 def scaling_limits(settings: Settings) -> ScalingLimits:
@@ -201,12 +207,12 @@ def plan(
     installation: Installation,
     hub: HubAddress,
     venue: Venue,
-    symbols: Callable[[str], list[str]],
+    share: Callable[[str], Mapping[str, int]],
 ) -> list[ProcessSpec]:
     """In the order in which the window lists them. `symbols` gives those of a feed."""
     specs = [
         ProcessSpec(name=HUB, kind="hub", group="core", settings=lambda: {"hub": hub}, critical=True),
-        feed_spec(FEED, settings, installation, hub, venue, symbols),
+        feed_spec(FEED, settings, installation, hub, venue, share),
         ProcessSpec(
             name=RECORDER,
             kind="recorder",

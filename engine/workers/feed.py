@@ -45,6 +45,8 @@ class Settings(msgspec.Struct, kw_only=True):
     hub: HubAddress
     venue: VenueAddress
     symbols: list[str]
+    said_until: dict[str, int] = {}
+    """By symbol: until then, int nanoseconds UTC, its candles were said by a process that is no more; 0 = none were."""
     feed: str = "iex"
     sessions: Choice = Choice.ALL
     sources: SourceChoice = SourceChoice()
@@ -126,7 +128,8 @@ class FeedWorker:
             self._transport.publish(topic, own)
 
     async def _listen(self) -> None:
-        await self._following.watch(self._child.settings.symbols)
+        settings = self._child.settings
+        await self._following.watch({symbol: settings.said_until.get(symbol, 0) for symbol in settings.symbols})
         async for batch in self._requests:
             for delivery in batch:
                 message = delivery.message

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections import Counter
 from pathlib import Path
 
@@ -80,6 +82,7 @@ async def test_symbols_move_between_feeds_and_no_second_is_lost_or_said_twice(tm
         engine.scale_feeds(1)
         await until(lambda: len(engine.views.scaling) == 4, 60)
         await until(lambda: feeds(engine) == ["feed"], LONGEST)
+        await the_only_one_is_killed(engine, found)
         back = max(second for _, second in found)
         # Each symbol: a feed that is reading what it missed says nothing meanwhile, and another may be ahead of it.
         await until(lambda: all(newest(found, symbol) > back + 2 for symbol in engine._parts.settings.symbols), LONGEST)
@@ -90,6 +93,16 @@ async def test_symbols_move_between_feeds_and_no_second_is_lost_or_said_twice(tm
         assert expected - set(said) == set()
         by_hand = ["feed was stopped by a person", "feed was started by a person"]
         assert [row.reason for row in engine.views.scaling] == ["chosen by a person", *by_hand, "chosen by a person"]
+
+
+async def the_only_one_is_killed(engine: TradingEngine, found: Seconds) -> None:
+    """And starts again, some seconds of the tape later."""
+    row = engine.views.processes.get("feed")
+    assert row is not None and row.pid
+    os.kill(row.pid, signal.SIGKILL)
+    gone, killed = max(second for _, second in found), row.pid
+    await until(lambda: (row := engine.views.processes.get("feed")) and row.pid not in (0, None, killed), LONGEST)
+    await until(lambda: all(newest(found, symbol) > gone for symbol in engine._parts.settings.symbols), LONGEST)
 
 
 async def one_is_stopped_and_started_by_hand(engine: TradingEngine, found: Seconds, held: dict[str, list[str]]) -> None:

@@ -66,7 +66,7 @@ class Running:
 async def running(url: str, *symbols: str) -> AsyncIterator[Running]:
     found = Running(VenueAddress.local(url, "key", "secret"))
     try:
-        await found.feed.watch(symbols)
+        await found.feed.watch(dict.fromkeys(symbols, 0))
         yield found
     finally:
         await found.feed.close()

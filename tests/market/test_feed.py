@@ -11,13 +11,15 @@ import pytest
 from engine.broker.address import VenueAddress
 from engine.domain.market import NANOSECONDS, Bar, Timeframe
 from engine.exchange.server import ExchangeServer
+from engine.market.hours import RoundTheClock
 from engine.market.packed import decoder
 from engine.market.packed.reader import Reader
+from engine.market.recorded import build_candles
 from engine.market.sources.alpaca import AlpacaStream
 from engine.market.sources.polling import RestPolling
 from engine.streams.messages import Gaps, HistoryReply, HistoryRequest, StreamHealth
 from tests.market.conftest import Running, exchange, fault, running
-from tests.waiting import until
+from tests.waiting import until, until_async
 
 
 @pytest.fixture(params=[False, True], ids=["message by message", "in columns"])
@@ -112,7 +114,7 @@ async def test_a_symbol_nobody_knows_is_told_and_hurts_no_other() -> None:
 async def test_symbols_come_and_go_while_it_runs() -> None:
     async with exchange(speed=10) as server, running(server.url, "SPY") as found:
         await until(lambda: found.closed(Timeframe.SECOND_1))
-        await found.feed.watch(["AAPL", "BTC/USD"])
+        await found.feed.watch({"AAPL": 0, "BTC/USD": 0})
         assert len((await history(found, "AAPL", Timeframe.SECOND_1, 500)).bars) > 10
         await until(lambda: found.closed(Timeframe.SECOND_1, "BTC/USD"))
         assert found.quotes()["AAPL"].previous_close > 0
@@ -134,6 +136,34 @@ async def test_dropped_streams_come_back_and_miss_nothing_and_each_gap_is_told()
         assert gaps and {(gap.symbol, gap.source, gap.whole) for gap in gaps} == {("SPY", "REST", True)}
         assert all(gap.start < gap.end and gap.trades > 0 for gap in gaps)
         assert_whole(await venue_minutes(found), found.feed._candles["SPY"].minutes.bars)
+
+
+async def test_a_feed_that_starts_again_gives_out_what_closed_since_the_last_word_of_the_one_before() -> None:
+    """Minutes of which nobody was told would be missing from bots and storage, although the venue had them."""
+    async with exchange(speed=60) as server:
+        async with running(server.url, "SPY") as before:
+            await until(lambda: before.closed(Timeframe.MINUTE_1))
+        told = {bar.timestamp for bar in before.closed(Timeframe.SECOND_1)}
+        said_until = max(told) + NANOSECONDS
+        minutes = {bar.timestamp for bar in before.closed(Timeframe.MINUTE_1)}
+        async with running(server.url) as after:
+            await until_async(lambda: is_past(after, said_until + 150 * NANOSECONDS))
+            await after.feed.watch({"SPY": said_until})
+            await until(lambda: len(after.closed(Timeframe.MINUTE_1)) > 3)
+            trades = await after.feed._rest.newest_trades("SPY", min(told), 10_000)
+            venues = await venue_minutes(after)
+            after.flush()
+            gaps = [gap for _, message in after.said if isinstance(message, Gaps) for gap in message.gaps]
+    again = {bar.timestamp for bar in after.closed(Timeframe.SECOND_1)}
+    printed = {start for _, start in build_candles(trades, Timeframe.SECOND_1, RoundTheClock())}
+    assert len(told & again) == 0, "each once"
+    assert {start for start in printed if start < max(again)} <= told | again
+    again_minutes = {bar.timestamp for bar in after.closed(Timeframe.MINUTE_1)}
+    assert all(start + 60 * NANOSECONDS > said_until for start in minutes & again_minutes), "its last second was silent"
+    assert {start for start in venues if min(minutes) <= start <= max(again_minutes)} <= minutes | again_minutes
+    assert [(gap.symbol, gap.start, gap.whole, gap.minutes >= 2, gap.trades > 0) for gap in gaps] == [
+        ("SPY", said_until, True, True, True)
+    ]
 
 
 async def test_trades_missed_while_rest_failed_are_read_by_the_next_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,7 +195,7 @@ async def test_an_exchange_that_is_gone_is_told_and_found_again_when_it_is_back(
     async with first as server:
         port = int(server.url.rpartition(":")[2])
         found = Running(address(server))
-        await found.feed.watch(["SPY"])
+        await found.feed.watch({"SPY": 0})
         await until(lambda: found.closed(Timeframe.SECOND_1))
     await until(lambda: not found.status().connected and found.status().error)
     asked = await asyncio.wait_for(history(found, "SPY", Timeframe.MINUTE_1, 5), 10)
@@ -187,7 +217,7 @@ async def test_rest_stands_in_for_a_stream_that_stays_away_and_is_let_go_when_it
         stream = AlpacaStream("stream", "ws://127.0.0.1:1/v2/iex", "key", "secret", seed=1)
         polling = RestPolling("REST", feed._rest, feed.market_now)
         feed._make_sources = lambda crypto: [stream, polling]
-        await feed.watch(["SPY"])
+        await feed.watch({"SPY": 0})
         await until(lambda: found.status().fallback == "REST" and found.status().connected)
         await until(lambda: len(found.closed(Timeframe.SECOND_1)) > 20)
         stream._url = venue.stock_stream_url
@@ -197,6 +227,10 @@ async def test_rest_stands_in_for_a_stream_that_stays_away_and_is_let_go_when_it
         assert "stream works again; REST is let go" in told
         count = len(found.closed(Timeframe.SECOND_1))
         await until(lambda: len(found.closed(Timeframe.SECOND_1)) > count + 5)
+
+
+async def is_past(found: Running, time: int) -> bool:
+    return (await found.feed._rest.market_time())[0] > time
 
 
 async def came_back(found: Running, reconnects: int) -> None:

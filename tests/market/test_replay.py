@@ -50,7 +50,7 @@ async def played(folder: Path, sessions: Choice, *symbols: str) -> tuple[dict[tu
         feed.flush_status()
         return [message for message in said if isinstance(message, FeedStatus)][-1]
 
-    await feed.watch(symbols)
+    await feed.watch(dict.fromkeys(symbols, 0))
     await until(lambda: "ended" in status().error, longest=60)
     await feed.refresh_market()
     assert not feed.market_open

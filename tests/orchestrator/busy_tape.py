@@ -166,7 +166,7 @@ class FeedWorker:
         await self.feed.close()
 
     async def _listen(self, symbols: list[str]) -> None:
-        await self._following.watch(symbols)
+        await self._following.watch(dict.fromkeys(symbols, 0))
         while True:
             await self._following.follow(await self.inbox.get())
 
