@@ -26,7 +26,9 @@ from tests.waiting import until, until_async
 def in_columns(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both ways of reading the stream, the compiled one for small bursts, too."""
     monkeypatch.setattr(decoder, "LEAST", 0)
-    monkeypatch.setattr(decoder, "_make_reader", partial(Reader, least_of_each=0) if request.param else None)
+    monkeypatch.setattr(
+        decoder, "_make_reader", partial(Reader, least_of_each=0, longest=1 << 63) if request.param else None
+    )
 
 
 async def history(found: Running, symbol: str, timeframe: Timeframe, limit: int) -> HistoryReply:

@@ -22,7 +22,7 @@ from engine.market.packed.words import MOST
 from tests.market.packing import packed_quote, packed_trade, stamp
 
 decoder.load()  # compiled before the examples, whose time is limited
-reader = Reader(least_of_each=0)
+reader = Reader(least_of_each=0, longest=1 << 63)
 """One for all examples: what it keeps from one burst to the next is of no consequence."""
 
 
@@ -211,8 +211,12 @@ def test_after_an_unusual_burst_the_next_ones_are_not_tried() -> None:
     assert kinds == [list] * decoder.RESTS + [Trades] * 2
 
 
-def test_trades_of_very_many_symbols_are_left_to_the_decoder() -> None:
-    assert Reader().read([msgpack.encode([packed_trade(f"S{n}", 1, n) for n in range(50)])]) is None
+@pytest.mark.parametrize(("symbols", "seconds"), [(50, 0), (1, 2)])
+def test_trades_that_lie_far_apart_are_left_to_the_decoder(symbols: int, seconds: int) -> None:
+    """Of very many symbols, or of more than a second: each alone is taken more quickly."""
+    tape = [packed_trade(f"S{n % symbols}", 1 + n * seconds * NANOSECONDS // 50, n) for n in range(60)]
+    assert Reader().read([msgpack.encode(tape)]) is None
+    assert Reader().read([msgpack.encode([packed_trade("SPY", 1 + n, n) for n in range(60)])]) is not None
 
 
 def test_a_compiler_that_does_not_work_is_told_and_the_feed_reads_on(

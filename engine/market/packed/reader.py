@@ -7,7 +7,7 @@ from itertools import accumulate
 
 import numpy as np
 
-from engine.domain.market import Quote
+from engine.domain.market import NANOSECONDS, Quote
 from engine.market import frames
 from engine.market.columns import Quotes, Trades
 from engine.market.packed import kernel
@@ -17,23 +17,26 @@ from engine.market.packed.words import MOST, Words
 CAPACITY = 2_048
 """Messages, at first."""
 LEAST_OF_EACH = 2
-"""To take the trades of a symbol together pays only if there are several."""
+"""To take the trades of a symbol together pays only if there are several, and few seconds end among them."""
+LONGEST = NANOSECONDS
 MOST_NEW_WORDS = 64
 """In one burst: it is read again for each, and garbage could have one in every message."""
 
 
 class Reader:
-    """Of one source. Bursts that have less than `least_of_each` trades of a symbol on average are not taken."""
+    """Of one source. Not taken are bursts that have less than `least_of_each` trades of a symbol on average, and those that
+    are longer than `longest` nanoseconds of the tape.
+    """
 
-    def __init__(self, least_of_each: int = LEAST_OF_EACH) -> None:
-        self._least_of_each = least_of_each
+    def __init__(self, least_of_each: int = LEAST_OF_EACH, longest: int = LONGEST) -> None:
+        self._least_of_each, self._longest = least_of_each, longest
         self._words = Words()
         self._latest = np.full(MOST, -1)
         self._found = np.zeros(kernel.WORD_KIND + 1, np.int64)
         self._make_room(CAPACITY)
 
     def read(self, burst: Sequence[bytes]) -> frames.Frame | None:
-        """The same as `frames.decode`; None when something in it is unusual, or its trades are of too many symbols."""
+        """The same as `frames.decode`; None when something in it is unusual, or its trades lie too far apart."""
         data = b"".join(burst)
         packed = np.frombuffer(data, np.uint8)
         ends = np.fromiter(accumulate(map(len, burst)), np.int64, len(burst))
@@ -89,6 +92,8 @@ class Reader:
         return True
 
     def _columns_of_trades(self, count: int) -> Trades | None:
+        if np.ptp(self._trades[TIME, :count]) > self._longest:
+            return None
         columns, values = np.empty((6, count), np.int64), np.empty((2, count))
         places = np.empty(count, np.int64)
         n = kernel.group_by_symbol(
