@@ -48,7 +48,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "paddock: installing Python packages into $(VENV) (first time: a few minutes)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || python3 -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
-	@$(BIN)/python -m engine.market.precompile
+	-@$(BIN)/python -m engine.market.precompile
 	@touch $@
 
 clean:

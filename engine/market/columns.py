@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import overload
+from typing import Generic, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.domain.market import Quote, Trade
 
+M = TypeVar("M")
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 
-class Trades(Sequence[Trade]):
+class _Columns(Sequence[M], Generic[M]):
+    @abstractmethod
+    def make(self, at: int) -> M: ...
+
+    @overload
+    def __getitem__(self, at: int) -> M: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[M]: ...
+    def __getitem__(self, at: int | slice) -> M | Sequence[M]:
+        return [self.make(n) for n in range(*at.indices(len(self)))] if isinstance(at, slice) else self.make(at)
+
+
+class Trades(_Columns[Trade]):
     """In the columns those of one symbol lie side by side: `ends` is where each symbol's end. As a sequence they are in the
     order in which they came, `places` being where each of these lies.
     """
@@ -40,13 +54,7 @@ class Trades(Sequence[Trade]):
     def __len__(self) -> int:
         return len(self.times)
 
-    @overload
-    def __getitem__(self, at: int) -> Trade: ...
-    @overload
-    def __getitem__(self, at: slice) -> Sequence[Trade]: ...
-    def __getitem__(self, at: int | slice) -> Trade | Sequence[Trade]:
-        if isinstance(at, slice):
-            return [self[n] for n in range(*at.indices(len(self)))]
+    def make(self, at: int) -> Trade:
         place = int(self._places[at])
         return Trade(
             self.symbols[place], self.prices[place], self.sizes[place], self.times[place],
@@ -59,7 +67,7 @@ class Trades(Sequence[Trade]):
         return [n for n, place in enumerate(self._places.tolist()) if place in wanted]
 
 
-class Quotes(Sequence[Quote]):
+class Quotes(_Columns[Quote]):
     """`symbols` and `times` are as long as there are quotes; `values` has bid, bid size, ask, ask size of each."""
 
     def __init__(
@@ -73,12 +81,6 @@ class Quotes(Sequence[Quote]):
     def __len__(self) -> int:
         return len(self._times)
 
-    @overload
-    def __getitem__(self, at: int) -> Quote: ...
-    @overload
-    def __getitem__(self, at: slice) -> Sequence[Quote]: ...
-    def __getitem__(self, at: int | slice) -> Quote | Sequence[Quote]:
-        if isinstance(at, slice):
-            return [self[n] for n in range(*at.indices(len(self)))]
+    def make(self, at: int) -> Quote:
         bid, bid_size, ask, ask_size = self._values[:, at].tolist()
         return Quote(self._symbols[at], bid, bid_size, ask, ask_size, int(self._times[at]))
