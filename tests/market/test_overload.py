@@ -8,13 +8,18 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import msgpack
 
 from engine.domain.market import Bar, Quote, Timeframe, Trade
 from engine.market.batch import Batch
+from engine.market.columns import Quotes
+from engine.market.frames import decode
 from engine.market.sources.overload import BARS_AFTER, LONGEST_FULL, TRADES_AFTER, Overload
 from engine.market.sources.polling import CUT, MOST, RestPolling
 from engine.market.sources.shared import Arrival, SharedSource
+from tests.market.packing import packed_quote
 from tests.market.tellers import BEGIN, SYMBOLS, Publisher, frame
+from tests.market.test_packed import reader
 from tests.market.test_sources import assert_whole, listening
 from tests.virtual_time import run_virtually
 
@@ -53,6 +58,19 @@ def test_the_first_batch_that_is_not_full_after_trades_were_left_out_marks_a_gap
     for batch in calm:
         overload.look(batch, False, 40.0)
     assert [batch.fresh for batch in calm] == [True, False]
+
+
+def test_quotes_in_columns_are_conflated_alike_without_making_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = msgpack.encode([packed_quote(symbol, 1 + number, number) for number in range(40) for symbol in SYMBOLS])
+    newest = {quote.symbol: quote.timestamp for quote in decode(data).quotes}
+    monkeypatch.setattr(Quotes, "make", None)
+    overload = Overload()
+    for at in (0.0, LONGEST_FULL + 0.1):
+        batch = reader.read([data])
+        assert batch is not None
+        overload.look(batch, True, at)
+    assert {quote.symbol: quote.timestamp for quote in batch.quotes} == newest
+    assert overload.conflated == 39 * len(SYMBOLS)
 
 
 class Flood(SharedSource):

@@ -7,9 +7,11 @@ last trades: then the source is marked as interrupted, so that what was left out
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from engine.domain.market import Quote
 from engine.market.batch import Batch
+from engine.market.columns import Quotes
 
 LONGEST_FULL = 2.0
 """Seconds of one full burst after another, after which quotes are conflated before they are checked: we are too slow."""
@@ -42,9 +44,9 @@ class Overload:
             batch.fresh, self._owes_trades = True, False
 
     def _relieve(self, batch: Batch, full_for: float) -> None:
-        newest: dict[str, Quote] = {quote.symbol: quote for quote in batch.quotes}
+        newest = _newest_of_each(batch.quotes)
         self.conflated += len(batch.quotes) - len(newest)
-        batch.quotes = list(newest.values())
+        batch.quotes = newest
         if full_for > LONGEST_FULL * BARS_AFTER and batch.bars:
             self.shed[BARS] += len(batch.bars)
             batch.bars = ()
@@ -52,3 +54,9 @@ class Overload:
             self.shed[TRADES] += len(batch.trades)
             batch.trades = ()
             self._owes_trades = True
+
+
+def _newest_of_each(quotes: Sequence[Quote]) -> list[Quote]:
+    if isinstance(quotes, Quotes) and quotes.newest:
+        return [quote for _, quote in quotes.newest]
+    return list({quote.symbol: quote for quote in quotes}.values())
