@@ -112,7 +112,7 @@ class CatchUp:
             bars += candles.replace_minute(minute)
         new = self._normaliser.trades(trades)
         bars += candles.add(new)
-        bars += candles.close_before(max(self._normaliser.newest, now))
+        bars += candles.close_before(now)  # of what is newer some may wait in the line that reads this
         self._board.touch(symbol)
         if since < 0:
             bars = [bar for bar in bars if _ends_after(bar, owed)]

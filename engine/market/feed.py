@@ -80,7 +80,8 @@ class Feed:
         self._candles = self.processor.candles
         self.history = History(past, self._candles, self._asked_time)
         self._missed = CatchUp(rest, self.processor, self._give_out)
-        self._caught_up = asyncio.Event()
+        self.caught_up = asyncio.Event()
+        """Whether what was missed has been read once, or was tried."""
         self._unknown: set[str] = set()
         self.tenure = Tenure()
         self._owed = Owed()
@@ -143,7 +144,7 @@ class Feed:
     async def _wait_until_caught_up(self) -> None:
         try:
             async with asyncio.timeout(CATCH_UP_WAIT):
-                await self._caught_up.wait()
+                await self.caught_up.wait()
         except TimeoutError:
             log.warning("The first trades have not been read yet; the history of seconds is short.")
 
@@ -208,7 +209,7 @@ class Feed:
             try:
                 await self._catch_up([symbol for symbol in self._candles if is_crypto(symbol) is crypto])
             finally:
-                self._caught_up.set()
+                self.caught_up.set()
 
         return Line(self._make_sources(crypto), names, self.processor, catch_up, self._line_ended)
 

@@ -92,7 +92,7 @@ class FeedWorker:
             self._indicators = LiveIndicators(feed.history.newest_closed, self._say, day_start)
             self._following = Following(feed, self._indicators)
             spare_the_living(50_000, 20, 50)
-            self._spawn(asyncio.to_thread(decoder.load))
+            self._spawn(self._quicken())
             try:
                 await self._work()
             finally:
@@ -112,6 +112,11 @@ class FeedWorker:
             task.cancel()
         for task in done:
             task.result()
+
+    async def _quicken(self) -> None:
+        """Not before the past has been read, which everybody waits for."""
+        await self._feed.caught_up.wait()
+        await asyncio.to_thread(decoder.load)
 
     def _publish(self, topic: str, message: Message) -> None:
         if isinstance(message, FeedStatus):
