@@ -142,6 +142,22 @@ def test_what_is_ordinary_moves_the_tapes_time_on_too() -> None:
     assert ("SPY", Timeframe.SECOND_1, NOON) in built.bars
 
 
+def test_prices_that_were_refused_teach_nothing_in_a_burst_either() -> None:
+    """Every print of a burst but a few is wrong, and what is ordinary afterwards is what it was before."""
+    columns, named = Built(), Built()
+    tape = [trade(1 + n, NOON + n * 1_000, 100.0 if n < 300 or n % 17 else 900.0 + n * 60) for n in range(900)]
+    for first in range(0, len(tape), 60):
+        burst = [msgpack.encode([told(one) for one in tape[first : first + 60]])]
+        batch = reader.read(burst)
+        assert batch is not None
+        columns.processor.take(batch)
+        named.processor.take(decode(*burst))
+    assert refused(columns.processor.normaliser)[Reason.OUTLIER] > 20
+    prints = [list(built.processor.normaliser.symbols["SPY"].band._prints) for built in (columns, named)]
+    assert prints[0] == prints[1]
+    assert max(prints[0]) == 100.0
+
+
 def told_steps(calm: int) -> st.SearchStrategy[list[tuple[Any, ...]]]:
     """`calm` times as much of what is usual as of what is not."""
     return st.lists(

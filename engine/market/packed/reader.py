@@ -10,7 +10,7 @@ import numpy as np
 from engine.domain.market import NANOSECONDS, Quote
 from engine.market import frames
 from engine.market.columns import Quotes, Trades
-from engine.market.packed import kernel
+from engine.market.packed import arranging, kernel
 from engine.market.packed.kernel import FIRST_WORD, NUMBER, QUOTE_SYMBOL, TIME
 from engine.market.packed.words import MOST, Words
 
@@ -96,7 +96,7 @@ class Reader:
             return None
         columns, values = np.empty((6, count), np.int64), np.empty((2, count))
         places = np.empty(count, np.int64)
-        n = kernel.group_by_symbol(
+        n = arranging.group_by_symbol(
             self._trades, self._trade_values, count, self._latest, self._ends, places, columns, values
         )
         if count < self._least_of_each * n:
@@ -111,7 +111,7 @@ class Reader:
     def _columns_of_quotes(self, count: int) -> Quotes:
         columns, values = self._quotes[:, :count], self._quote_values[:, :count].copy()
         symbols = self._words.objects[columns[QUOTE_SYMBOL]]
-        n = kernel.newest_of_each(columns, values, count, self._latest, self._newest)
+        n = arranging.newest_of_each(columns, values, count, self._latest, self._newest)
         newest: list[tuple[int, Quote]] = []
         if n > 0:
             firsts, lasts = self._newest[:n].T
